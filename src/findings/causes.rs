@@ -1,0 +1,157 @@
+//! Which findings are consequences of which. One cause is not ten findings: a consequence is shown under its cause.
+
+use super::{Code, Finding};
+
+/// What a cause explains, whatever their subjects. Causes that explain causes stand first.
+const EXPLAINS: &[(Code, &[Code])] = &[
+    (Code::NoAnchors, &[Code::IssuerUntrusted, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf, Code::StaleBundle]),
+    (Code::GarbageInBundle, &[Code::IdentityCrashLoop, Code::ProxyWithoutLeaf, Code::StaleBundle]),
+    (
+        Code::AnchorExpired,
+        &[
+            Code::IssuerUpdateSkipped,
+            Code::CertifyRefused,
+            Code::IdentityCrashLoop,
+            Code::IssuerOutlivesAnchor,
+            Code::IssuerNotServed,
+            Code::LeafOverdue,
+            Code::LeafExpired,
+            Code::ProxyWithoutLeaf,
+        ],
+    ),
+    (
+        Code::AnchorNotCa,
+        &[Code::IssuerUntrusted, Code::IssuerUpdateSkipped, Code::CertifyRefused, Code::IdentityCrashLoop],
+    ),
+    (Code::AnchorNearEnd, &[Code::IssuerOutlivesAnchor]),
+    (
+        Code::PreviousAnchorMissing,
+        &[
+            Code::IssuerUntrusted,
+            Code::RefusedPairs,
+            Code::IssuerUpdateSkipped,
+            Code::IssuerNotServed,
+            Code::IssuerCaDisagrees,
+            Code::IdentityCrashLoop,
+            Code::CertifyRefused,
+            Code::StaleBundle,
+            Code::ProxyWithoutLeaf,
+        ],
+    ),
+    (
+        Code::RenewedUnderUnloadedAnchor,
+        &[
+            Code::IssuerUntrusted,
+            Code::IssuerUpdateSkipped,
+            Code::IssuerNotServed,
+            Code::StaleBundle,
+            Code::IssuerCaDisagrees,
+            Code::CertifyRefused,
+            Code::ProxyWithoutLeaf,
+        ],
+    ),
+    (
+        Code::IssuerExpired,
+        &[
+            Code::IssuerUpdateSkipped,
+            Code::IssuerNotServed,
+            Code::CertifyRefused,
+            Code::IdentityCrashLoop,
+            Code::RefusedPairs,
+            Code::LeafOverdue,
+            Code::LeafExpired,
+            Code::ProxyWithoutLeaf,
+            Code::RenewalOverdue,
+        ],
+    ),
+    (
+        Code::IssuerNotYetValid,
+        &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf],
+    ),
+    (
+        Code::IssuerUntrusted,
+        &[
+            Code::IssuerUpdateSkipped,
+            Code::IssuerNotServed,
+            Code::IdentityCrashLoop,
+            Code::CertifyRefused,
+            Code::RefusedPairs,
+            Code::StaleBundle,
+            Code::IssuerCaDisagrees,
+            Code::ProxyWithoutLeaf,
+        ],
+    ),
+    (
+        Code::IssuerMissing,
+        &[Code::IssuerUpdateSkipped, Code::IdentityCrashLoop, Code::CertifyRefused, Code::ProxyWithoutLeaf],
+    ),
+    (
+        Code::IssuerKeyMismatch,
+        &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf],
+    ),
+    (Code::IssuerNotCa, &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop]),
+    (Code::IssuerSameSubject, &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop]),
+    (Code::IssuerUpdateSkipped, &[Code::IssuerNotServed, Code::IdentityCrashLoop]),
+    (Code::CertifyRefused, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),
+    (Code::IdentityCrashLoop, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),
+    (Code::CertificateNotReady, &[Code::RenewalOverdue, Code::IssuerNearEnd]),
+    (Code::IssuerNotReady, &[Code::CertificateNotReady, Code::RenewalOverdue]),
+    (Code::RefusedPairs, &[Code::StaleBundle, Code::ProxyWithoutLeaf]),
+    (Code::AnchorScheduleTrap, &[Code::RotationPolicyTrap]),
+];
+
+/// What a webhook's cause explains: the same webhook's other findings, and pods that came up without a proxy.
+const WEBHOOK_EXPLAINS: &[(Code, &[Code])] = &[
+    (Code::WebhookSecretMissing, &[Code::ApiServiceUnavailable]),
+    (
+        Code::WebhookExpired,
+        &[Code::WebhookUntrusted, Code::WebhookWrongName, Code::WebhookNotServed, Code::ApiServiceUnavailable],
+    ),
+    (Code::WebhookKeyMismatch, &[Code::WebhookNotServed]),
+    (Code::WebhookUntrusted, &[Code::ApiServiceUnavailable, Code::WebhookNotServed]),
+    (Code::WebhookWrongName, &[Code::ApiServiceUnavailable]),
+];
+
+/// Puts each consequence under the first of its causes that was found, and the gravest causes first.
+pub(super) fn arrange(mut findings: Vec<Finding>) -> Vec<Finding> {
+    for &(cause, consequences) in EXPLAINS {
+        absorb(&mut findings, cause, |_, other| consequences.contains(&other.code));
+    }
+    for &(cause, consequences) in WEBHOOK_EXPLAINS {
+        absorb(&mut findings, cause, |found, other| {
+            let same = found.subject == other.subject;
+            let injector = found.subject.contains("injector") && other.code == Code::Unmeshed;
+            (same && consequences.contains(&other.code)) || injector
+        });
+    }
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.worst()), order(finding.code), finding.subject.clone()));
+    findings
+}
+
+/// Moves what the first finding of code `cause` explains under it.
+fn absorb(findings: &mut Vec<Finding>, cause: Code, explains: impl Fn(&Finding, &Finding) -> bool) {
+    let mut index = 0;
+    while let Some(at) = findings.iter().skip(index).position(|finding| finding.code == cause).map(|at| at + index) {
+        let mut found = findings.remove(at);
+        let (explained, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(findings).into_iter().partition(|other| other.code != cause && explains(&found, other));
+        let before = rest.len().min(at);
+        *findings = rest;
+        found.consequences.extend(explained);
+        findings.insert(before, found);
+        index = before + 1;
+    }
+}
+
+/// Causes that break the mesh by themselves before those that only reveal something.
+fn order(code: Code) -> (u8, Code) {
+    let rank = match code.as_str().as_bytes()[3] {
+        b'A' | b'I' => 0,
+        b'C' => 1,
+        b'W' => 2,
+        b'P' => 3,
+        b'S' => 4,
+        _ => 5,
+    };
+    (rank, code)
+}

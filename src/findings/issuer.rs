@@ -1,0 +1,248 @@
+//! Family I, first half: the issuer as the Secret holds it.
+
+use crate::{
+    pki::{Certificate, KeyAlgorithm, KeyState, lifetime::Stage, verify},
+    snapshot::{Source, condition},
+    trust::Loaded,
+};
+
+use super::{
+    Code, Finding, Severity,
+    text::{end, moment, named, some_of, workload},
+    view::View,
+};
+
+/// LC-I01: there is no issuer to sign with.
+pub(super) fn missing(view: &View<'_>) -> Vec<Finding> {
+    let evidence = match &view.snapshot.issuer {
+        Source::Missing => format!("{} does not exist", view.issuer_place()),
+        Source::Found(secret) if view.chain.is_empty() => {
+            let key = secret.scheme.certificate_key();
+            match &secret.chain {
+                None => format!("{} has no key {key}", view.issuer_place()),
+                Some(_) => format!("{key} in {} holds no certificate", view.issuer_place()),
+            }
+        }
+        _ => return Vec::new(),
+    };
+    let problems = view.secret.and_then(|secret| secret.chain.as_ref()).map_or(&[][..], |chain| &chain.problems);
+    let finding = Finding::new(
+        Code::IssuerMissing,
+        Severity::Critical,
+        view.issuer_place(),
+        "identity has no issuer certificate to sign with",
+    )
+    .seen(evidence)
+    .seen_all(problems.iter().map(|problem| format!("line {}: {}", problem.line, problem.what)))
+    .next("restart nothing: a running identity signs with what it has in memory")
+    .next("put an issuer that chains to the present trust anchor into the Secret, with its key");
+    vec![finding]
+}
+
+/// LC-I02: certificate and key do not belong together, so identity cannot load them.
+pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
+    let (Some(secret), Some(issuer)) = (view.secret, view.issuer()) else { return Vec::new() };
+    let name = secret.scheme.private_key();
+    let why = match &secret.key {
+        KeyState::Missing => format!("there is no {name}"),
+        KeyState::Unreadable(why) => format!("{name} cannot be read: {why}"),
+        KeyState::Present(_) if !secret.key.fits(issuer) => {
+            format!("{name} belongs to another certificate than {}", named(issuer))
+        }
+        KeyState::Present(_) => return Vec::new(),
+    };
+    let finding = Finding::new(
+        Code::IssuerKeyMismatch,
+        Severity::Critical,
+        view.issuer_place(),
+        "the issuer's key does not belong to its certificate",
+    )
+    .seen(why)
+    .seen("identity goes on with the issuer in memory and does not start again once it stops")
+    .next("do not restart linkerd-identity before certificate and key in the Secret belong together");
+    vec![finding]
+}
+
+/// LC-I03, I04 and I05: where the issuer stands in its life.
+pub(super) fn lifetime(view: &View<'_>) -> Vec<Finding> {
+    let Some(issuer) = view.issuer() else { return Vec::new() };
+    let (code, severity, summary) = match issuer.lifetime().stage(view.now, &view.thresholds) {
+        Stage::Fine => return Vec::new(),
+        Stage::Expired => (Code::IssuerExpired, Severity::Critical, "the identity issuer has expired"),
+        Stage::NotYetValid => (Code::IssuerNotYetValid, Severity::Critical, "the identity issuer is not valid yet"),
+        Stage::VeryNearEnd => (Code::IssuerNearEnd, Severity::Critical, "the identity issuer is very near its end"),
+        Stage::NearEnd => (Code::IssuerNearEnd, Severity::Warning, "the identity issuer is near its end"),
+    };
+    let finding = Finding::new(code, severity, named(issuer), summary);
+    let finding = if code == Code::IssuerNotYetValid {
+        finding.seen(format!("valid from {}", moment(issuer.lifetime().not_before)))
+    } else {
+        finding.seen(end(issuer, view.now))
+    };
+    vec![match code {
+        Code::IssuerExpired => expired(view, issuer, finding),
+        Code::IssuerNotYetValid => {
+            finding.next("check the clock of the machine that made it; wait until then, or make it again")
+        }
+        _ => match view.issuer_certificate() {
+            Some(certificate) => renewed_by_cert_manager(finding, certificate),
+            None => finding
+                .seen("nothing was found that renews it")
+                .next("make a new issuer under the present trust anchor and put it into the Secret"),
+        },
+    }]
+}
+
+fn expired(view: &View<'_>, issuer: &Certificate, finding: Finding) -> Finding {
+    let alive: Vec<_> = view
+        .presented
+        .iter()
+        .filter(|presented| presented.issuer() != Some(issuer) && presented.leaf().lifetime().contains(view.now))
+        .collect();
+    let finding = if let Some(until) = alive.iter().map(|presented| presented.leaf().lifetime().not_after).min() {
+        finding.seen(format!("leafs from an earlier issuer still work; the first of them ends at {}", moment(until)))
+    } else {
+        finding.seen("no new leaf can be issued; new connections fail once the leafs in use end")
+    };
+    finding
+        .next("restart nothing before identity can sign again: open connections go on carrying requests")
+        .next("put a new issuer under the present trust anchor into the Secret, then restart linkerd-identity")
+        .next("then restart the control plane and the workloads: their leafs carry the dead issuer")
+}
+
+fn renewed_by_cert_manager(finding: Finding, certificate: &crate::snapshot::CertManagerCertificate) -> Finding {
+    let name = format!("{}/{}", certificate.meta.namespace, certificate.meta.name);
+    let finding = match certificate.renewal_time {
+        Some(at) => finding.seen(format!("cert-manager Certificate {name} is due for renewal at {}", moment(at))),
+        None => finding.seen(format!("cert-manager Certificate {name} names no renewal time")),
+    };
+    let finding = match condition(&certificate.conditions, "Ready") {
+        Some(ready) if ready.status != "True" => finding.seen(format!("it is not ready: {}", ready.message)),
+        _ => finding,
+    };
+    finding.next(format!("`cmctl renew {} -n {}`", certificate.meta.name, certificate.meta.namespace))
+}
+
+/// LC-I06: a leaf of this issuer would be refused by identity's own check or by proxies that run now.
+pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
+    let Some(issuer) = view.issuer() else { return Vec::new() };
+    // Judged at a moment when both are valid: that it has expired is another finding.
+    let at = view.now.clamp(issuer.lifetime().not_before, issuer.lifetime().not_after);
+    let refuses = |bundle: &crate::pki::Bundle| {
+        !bundle.is_empty() && verify::as_identity(view.chain, bundle, at) == Err(verify::Refusal::UnknownIssuer)
+    };
+    let by_roots = view.roots.is_some_and(refuses);
+    let refusing: Vec<&Loaded<'_>> = view.loaded.iter().filter(|loaded| loaded.bundle.is_some_and(refuses)).collect();
+    if !by_roots && refusing.is_empty() {
+        return Vec::new();
+    }
+    let mut finding = Finding::new(
+        Code::IssuerUntrusted,
+        Severity::Critical,
+        named(issuer),
+        "the issuer in the Secret chains to no anchor that its verifiers hold",
+    )
+    .seen(format!("it names `{}` as its issuer", issuer.issuer()));
+    if by_roots {
+        finding = finding
+            .seen(format!("{} holds no such anchor", view.roots_place()))
+            .seen("identity does not start with this pair");
+    }
+    if !refusing.is_empty() {
+        finding = finding
+            .seen("leafs under it are refused by, or cannot be loaded in:")
+            .seen_all(some_of(refusing.iter().map(|loaded| workload(loaded.workload, loaded.pods))));
+    }
+    finding = finding.next("do not restart linkerd-identity or any workload yet");
+    let finding = if by_roots {
+        finding
+            .next("put the anchor that signed it into the ConfigMap beside the others, or the former issuer back into the Secret")
+    } else {
+        finding.next(
+            "put the former issuer back into the Secret, restart what holds the old bundle (identity and injector first), then swap again",
+        )
+    };
+    vec![finding]
+}
+
+/// LC-I07: the issuer may not sign leafs.
+pub(super) fn not_a_ca(view: &View<'_>) -> Vec<Finding> {
+    let Some(issuer) = view.issuer() else { return Vec::new() };
+    let why = if !issuer.is_ca() {
+        "its basic constraints do not make it a CA"
+    } else if !issuer.may_sign_certificates() {
+        "its key usage does not include signing certificates"
+    } else {
+        return Vec::new();
+    };
+    let finding =
+        Finding::new(Code::IssuerNotCa, Severity::Critical, named(issuer), "the identity issuer may not sign leafs")
+            .seen(why)
+            .next("make an issuer with `step certificate create --profile intermediate-ca` and put it into the Secret");
+    vec![finding]
+}
+
+/// LC-I08: verifiers look an issuer up by name and take the wrong one (linkerd2 #5350).
+pub(super) fn same_subject(view: &View<'_>) -> Vec<Finding> {
+    let (Some(issuer), Some(roots)) = (view.issuer(), view.roots) else { return Vec::new() };
+    let Some(anchor) = roots.certificates.iter().find(|anchor| anchor.same_subject(issuer)) else {
+        return Vec::new();
+    };
+    let evidence = if anchor == issuer {
+        "the issuer in the Secret is the trust anchor itself: its key lies in the cluster".to_owned()
+    } else {
+        format!("both are `{}`: issuer {}, anchor {}", issuer.subject(), named(issuer), named(anchor))
+    };
+    let finding = Finding::new(
+        Code::IssuerSameSubject,
+        Severity::Critical,
+        named(issuer),
+        "the identity issuer has the same subject as a trust anchor",
+    )
+    .seen(evidence)
+    .next("make an issuer with a subject of its own, such as `identity.linkerd.cluster.local`");
+    vec![finding]
+}
+
+/// LC-I09: the issuer is valid longer than what makes it trusted.
+pub(super) fn outlives_anchor(view: &View<'_>) -> Vec<Finding> {
+    let (Some(issuer), Some(roots)) = (view.issuer(), view.roots) else { return Vec::new() };
+    let signers: Vec<_> = roots.certificates.iter().filter(|anchor| issuer.is_signed_by(anchor)).collect();
+    let Some(anchor) = signers.iter().max_by_key(|anchor| anchor.lifetime().not_after) else { return Vec::new() };
+    if *anchor == &issuer.clone() || issuer.lifetime().not_after <= anchor.lifetime().not_after {
+        return Vec::new();
+    }
+    let finding = Finding::new(
+        Code::IssuerOutlivesAnchor,
+        Severity::Warning,
+        named(issuer),
+        "the identity issuer outlives its trust anchor",
+    )
+    .seen(format!("issuer {}", end(issuer, view.now)))
+    .seen(format!("anchor {} {}", named(anchor), end(anchor, view.now)))
+    .next("treat the anchor's end as the issuer's: rotate the anchor before it");
+    vec![finding]
+}
+
+/// LC-I14: an issuer's key must be ECDSA P-256 (linkerd2, pkg/issuercerts).
+pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
+    let Some(issuer) = view.issuer() else { return Vec::new() };
+    let accepted =
+        *issuer.key() == KeyAlgorithm::Ecdsa(256) && matches!(issuer.signature(), "ECDSA-SHA256" | "SHA256-RSA");
+    if accepted {
+        return Vec::new();
+    }
+    let finding = Finding::new(
+        Code::IssuerAlgorithm,
+        Severity::Critical,
+        named(issuer),
+        "the identity issuer has a key or signature that Linkerd refuses",
+    )
+    .seen(format!(
+        "{}, signed with {}; accepted: ECDSA P-256, signed with ECDSA or RSA and SHA-256",
+        issuer.key(),
+        issuer.signature()
+    ))
+    .next("make an issuer with an ECDSA P-256 key and put it into the Secret");
+    vec![finding]
+}

@@ -1,0 +1,80 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::pki::{Bundle, KeyState};
+
+use super::Meta;
+
+/// Secret `linkerd-identity-issuer`, in either scheme.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerSecret {
+    /// The Secret itself.
+    pub meta: Meta,
+    /// Which keys it has.
+    pub scheme: IssuerScheme,
+    /// `crt.pem` or `tls.crt`: the issuer, then what came with it. `None` where the key is missing.
+    pub chain: Option<Bundle>,
+    /// `key.pem` or `tls.key`, as the public key it belongs to.
+    pub key: KeyState,
+    /// `ca.crt`, where there is one.
+    pub ca: Option<Bundle>,
+    /// When its data were last written, by the object's managed fields.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// The layout of the issuer Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IssuerScheme {
+    /// `crt.pem` and `key.pem`.
+    #[serde(rename = "linkerd.io/tls")]
+    Linkerd,
+    /// `tls.crt`, `tls.key` and `ca.crt`.
+    #[serde(rename = "kubernetes.io/tls")]
+    Kubernetes,
+}
+
+impl IssuerScheme {
+    /// The Secret's key for the certificate.
+    pub fn certificate_key(self) -> &'static str {
+        match self {
+            Self::Linkerd => "crt.pem",
+            Self::Kubernetes => "tls.crt",
+        }
+    }
+
+    /// The Secret's key for the private key.
+    pub fn private_key(self) -> &'static str {
+        match self {
+            Self::Linkerd => "key.pem",
+            Self::Kubernetes => "tls.key",
+        }
+    }
+}
+
+/// An event that the identity controller wrote on its Deployment or on a ServiceAccount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityEvent {
+    /// Which kind (linkerd2, pkg/identity/service.go).
+    pub kind: IdentityEventKind,
+    /// When it was last seen.
+    pub at: Timestamp,
+    /// How often.
+    pub count: u32,
+    /// The message as written.
+    pub message: String,
+}
+
+/// The reasons that the identity controller gives its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum IdentityEventKind {
+    /// A new issuer was loaded.
+    IssuerUpdated,
+    /// A new issuer was refused; the old one goes on signing.
+    IssuerUpdateSkipped,
+    /// The loaded issuer no longer verifies; a request for a leaf was refused.
+    IssuerValidationFailed,
+    /// A leaf was issued.
+    IssuedLeafCertificate,
+}
