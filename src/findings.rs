@@ -23,6 +23,7 @@ use crate::{pki::Thresholds, snapshot::Snapshot};
 
 pub use code::{Code, Family};
 pub use finding::{Finding, Report, Severity};
+pub use text::{moment, span};
 use view::View;
 
 /// What the rules are asked with.
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
     source::helm_disagrees,
     source::issuer_ca_disagrees,
     source::hidden,
+    source::clock_skew,
     proxy::stale,
     proxy::refused_pairs,
     proxy::leaf_lifetime,

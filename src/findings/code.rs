@@ -88,6 +88,7 @@ codes! {
     S03 HelmDisagrees "The next `helm upgrade` would bring back other certificates",
     S04 IssuerCaDisagrees "Issuer Secret's ca.crt is not in the trust bundle",
     S05 SourceHidden "A source could not be read",
+    S06 ClockSkew "This machine's clock and the API server's differ",
     P01 StaleBundle "Proxies hold an old trust bundle",
     P02 RefusedPairs "Proxies refuse each other",
     P03 LeafOverdue "Leaf certificate is overdue for refresh",

@@ -19,38 +19,40 @@ const LOAD_TIME: SignedDuration = SignedDuration::from_mins(2);
 /// Refusals are repeated every 10 s or so for as long as they last; one older than this is history.
 const REFUSAL_IS_HISTORY: SignedDuration = SignedDuration::from_mins(15);
 
-/// LC-I10: the newest leaf that was seen does not come from the issuer in the Secret.
+/// LC-I10: the newest leaf that was seen does not come from the issuer in the Secret. Certain where that leaf was issued
+/// after the Secret was written; where nobody has asked for a leaf since, it is only not proven yet.
 pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
     let (Some(secret), Some(issuer)) = (view.secret, view.issuer()) else { return Vec::new() };
     let Some(newest) = trust::serving_issuer(view.snapshot) else { return Vec::new() };
     let Some(serving) = newest.issuer().filter(|serving| *serving != issuer) else { return Vec::new() };
     let issued = newest.leaf().lifetime().not_before;
-    let evidence = match secret.changed_at {
-        // The newest leaf is older than the Secret: identity has not been asked since.
-        Some(changed) if issued <= changed + LOAD_TIME && view.now <= changed + LOAD_TIME => return Vec::new(),
-        Some(changed) if issued <= changed + LOAD_TIME => {
-            format!("the Secret was written at {}, and no leaf seen since comes from it", moment(changed))
-        }
-        Some(changed) => {
-            format!("a leaf issued at {}, after the Secret was written at {}", moment(issued), moment(changed))
-        }
-        None => format!("the newest leaf that was seen was issued at {}", moment(issued)),
+    let (severity, summary, evidence) = match secret.changed_at {
+        Some(changed) if view.now <= changed + LOAD_TIME => return Vec::new(),
+        Some(changed) if issued > changed + LOAD_TIME => (
+            Severity::Warning,
+            "identity signs with another issuer than the Secret holds",
+            format!("that leaf was issued at {}, the Secret was written at {}", moment(issued), moment(changed)),
+        ),
+        _ if loaded_since(view, issued) => return Vec::new(),
+        _ => (
+            Severity::Info,
+            "no leaf was seen yet that comes from the issuer in the Secret",
+            format!("the newest leaf that was seen was issued at {}", moment(issued)),
+        ),
     };
-    let finding = Finding::new(
-        Code::IssuerNotServed,
-        Severity::Warning,
-        view.issuer_place(),
-        "the issuer in the Secret is not what identity was seen to sign with",
-    )
-    .seen(format!("in the Secret: {}", named(issuer)))
-    .seen(format!("under the leaf of {}/{}: {}", newest.workload.namespace, newest.pod, named(serving)))
-    .seen(evidence)
-    .next(
-        "if the issuer in the Secret is right: `kubectl rollout restart deployment/linkerd-identity -n ".to_owned()
-            + &view.snapshot.namespace
-            + "`, and look again",
-    );
+    let restart = format!("`kubectl rollout restart deployment/linkerd-identity -n {}`", view.snapshot.namespace);
+    let finding = Finding::new(Code::IssuerNotServed, severity, view.issuer_place(), summary)
+        .seen(format!("in the Secret: {}", named(issuer)))
+        .seen(format!("under the leaf of {}/{}: {}", newest.workload.namespace, newest.pod, named(serving)))
+        .seen(evidence)
+        .next(format!("if the issuer in the Secret is right: {restart}, and look again"));
     vec![finding]
+}
+
+/// Whether identity said after `issued` that it loaded a new issuer.
+fn loaded_since(view: &View<'_>, issued: Timestamp) -> bool {
+    let last = last_event(view, &[IdentityEventKind::IssuerUpdated, IdentityEventKind::IssuerUpdateSkipped]);
+    last.is_some_and(|event| event.kind == IdentityEventKind::IssuerUpdated && event.at > issued)
 }
 
 /// LC-I11: the last thing identity said of its Secret is that it skipped it.

@@ -122,6 +122,22 @@ pub(super) fn hidden(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// LC-S06: certificates are judged by this machine's clock, and used by the cluster's.
+pub(super) fn clock_skew(view: &View<'_>) -> Vec<Finding> {
+    // Identity backdates leafs by 20 s; the Date header it is read from has a resolution of one second.
+    const TOLERATED_SECONDS: u64 = 20;
+    let Some(ahead) = view.snapshot.cluster.clock_ahead_seconds else { return Vec::new() };
+    if ahead.unsigned_abs() <= TOLERATED_SECONDS {
+        return Vec::new();
+    }
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    let finding =
+        Finding::new(Code::ClockSkew, Severity::Warning, "clocks", "this machine's clock and the API server's differ")
+            .seen(format!("the API server's clock is {} s {way} this machine's", ahead.unsigned_abs()))
+            .next("set this machine's clock before a certificate is made on it: one from the future is refused");
+    vec![finding]
+}
+
 fn against_values(view: &View<'_>, values: &Values, whose: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if let (Some(anchors), Some(roots)) = (values.anchors.as_ref(), view.roots) {

@@ -172,8 +172,21 @@ fn issuers() -> Vec<Case> {
         case("new issuer not picked up", &[Code::IssuerNotServed], |mesh| {
             let new = good_issuer(&mesh.anchor);
             mesh.set_issuer(&new);
-            mesh.secret().changed_at = Some(at(-10));
+            mesh.secret().changed_at = Some(at(-2));
             issuer_in_values(mesh, &new);
+        }),
+        case("new issuer, nobody has asked since", &[Code::IssuerNotServed], |mesh| {
+            let new = good_issuer(&mesh.anchor);
+            mesh.set_issuer(&new);
+            mesh.secret().changed_at = None;
+            issuer_in_values(mesh, &new);
+        }),
+        case("new issuer, loaded by its event", &[], |mesh| {
+            let new = good_issuer(&mesh.anchor);
+            mesh.set_issuer(&new);
+            mesh.secret().changed_at = None;
+            issuer_in_values(mesh, &new);
+            mesh.event(IdentityEventKind::IssuerUpdated, 4, "Updated identity issuer");
         }),
         case("new issuer skipped", &[Code::IssuerUpdateSkipped], |mesh| {
             mesh.event(IdentityEventKind::IssuerUpdateSkipped, 5, "Skipping issuer update - and times");
@@ -224,6 +237,9 @@ fn sources() -> Vec<Case> {
         case("ca.crt is a stranger", &[Code::IssuerCaDisagrees], |mesh| {
             mesh.secret().scheme = IssuerScheme::Kubernetes;
             mesh.secret().ca = Some(Bundle::of([anchor().certificate]));
+        }),
+        case("clock an hour behind", &[Code::ClockSkew], |mesh| {
+            mesh.snapshot.cluster.clock_ahead_seconds = Some(3600);
         }),
         case("secrets forbidden", &[Code::SourceHidden], |mesh| {
             mesh.snapshot.issuer = Source::Forbidden("get secrets".to_owned());

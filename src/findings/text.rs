@@ -10,7 +10,7 @@ pub(super) fn named(certificate: &Certificate) -> String {
 }
 
 /// A moment to the second, in UTC.
-pub(super) fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     at.round(Unit::Second).unwrap_or(at).to_string()
 }
 
@@ -26,7 +26,7 @@ pub(super) fn end(certificate: &Certificate, now: Timestamp) -> String {
 }
 
 /// A length of time in its largest fitting unit, without sign: `364 d`, `23 h`, `5 min`, `12 s`.
-pub(super) fn span(duration: SignedDuration) -> String {
+pub fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().unsigned_abs();
     let (minute, hour, day) = (60, 60 * 60, 24 * 60 * 60);
     match seconds {
