@@ -1,0 +1,38 @@
+//! The values of an install: what an operator passes, and what `linkerd install` keeps of it.
+
+use serde_json::{Value, json};
+
+use super::{Mode, Pki};
+use crate::error::{Error, Result};
+
+/// The version that the stand-in pretends to be.
+pub(super) const VERSION: &str = "stable-2.20.0";
+
+/// The values file for the chart.
+pub(super) fn yaml(mode: Mode, pki: &Pki) -> Result<String> {
+    let mut values = given(mode, pki)?;
+    if mode != Mode::Helm {
+        values["overrides"] = Value::String(text(&values)?);
+        values["cliVersion"] = Value::String(format!("linkerd/cli {VERSION}"));
+    }
+    text(&values)
+}
+
+/// What differs from the defaults. A CLI install of the recorded meshes also set the four values around the first two.
+fn given(mode: Mode, pki: &Pki) -> Result<Value> {
+    let identity = match mode {
+        Mode::ExternalCa => json!({"externalCA": true, "issuer": {"scheme": "kubernetes.io/tls"}}),
+        Mode::Cli | Mode::Helm => json!({"issuer": {"tls": {"crtPEM": pki.issuer.crt(), "keyPEM": pki.issuer.key()?}}}),
+    };
+    let mut values = json!({"identity": identity, "identityTrustAnchorsPEM": pki.anchor.crt()});
+    if mode != Mode::Helm {
+        values["disableHeartBeat"] = json!(true);
+        values["proxy"] = json!({"await": false});
+        values["proxyInit"] = json!({"kubeAPIServerPorts": "443,443", "runAsRoot": true});
+    }
+    Ok(values)
+}
+
+fn text(values: &Value) -> Result<String> {
+    serde_yaml_ng::to_string(values).map_err(|why| Error::malformed("the values of an install", &why))
+}

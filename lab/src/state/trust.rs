@@ -1,0 +1,51 @@
+//! States of the trust bundle and the anchors in it.
+
+use super::Stage;
+use super::steps::bundle;
+use crate::error::Result;
+use crate::install::Pki;
+use crate::trust::{self, DAY, Life, YEAR};
+
+/// Long enough for control plane and workloads to come up, on a slow machine too.
+const SOON: i64 = 60;
+
+pub(super) async fn extended(stage: &Stage) -> Result<()> {
+    let new = trust::anchor(trust::ANCHOR, Life::of(10 * YEAR))?;
+    stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new])).await
+}
+
+/// Everything swapped in one go; the control plane and web restart, the others keep the old anchor and leafs.
+pub(super) async fn trimmed(stage: &Stage) -> Result<()> {
+    let new = Pki::usual()?;
+    stage.mesh.set_bundle(&bundle(&[&new.anchor])).await?;
+    stage.set_issuer(&new.issuer.crt(), &new.issuer.key()?).await?;
+    stage.event("IssuerUpdateSkipped").await?;
+    stage.mesh.restart(&["identity", "destination", "proxy-injector"]).await?;
+    stage.mesh.ready().await?;
+    stage.roll("deployment/web").await?;
+    stage.mesh.keep(&new)
+}
+
+pub(super) async fn garbage(stage: &Stage) -> Result<()> {
+    let anchor = stage.pki.anchor.crt();
+    let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    let text = format!("# anchors of the platform team\n{anchor}{broken}<<<<<<< HEAD\n");
+    stage.mesh.set_bundle(&text).await
+}
+
+/// An anchor that ends within the minute, with an issuer that outlives it: leafs are not cut short by its end.
+pub(super) fn short_anchor() -> Result<Pki> {
+    Pki::lasting(Life::aged(10 * YEAR - SOON, SOON), Life::of(YEAR))
+}
+
+/// Go's verifier minds the anchor's own end, so identity refuses the next leaf; rustls in the proxies does not.
+pub(super) async fn wait_for_anchor(stage: &Stage) -> Result<()> {
+    stage.pass(stage.pki.anchor.end()).await;
+    stage.delete_pods("web").await?;
+    stage.event("IssuerValidationFailed").await
+}
+
+/// Ten years less 40 days old; the issuer ends with it and is young.
+pub(super) fn old_anchor() -> Result<Pki> {
+    Pki::lasting(Life::aged(10 * YEAR - 40 * DAY, 40 * DAY), Life::aged(DAY, 39 * DAY))
+}

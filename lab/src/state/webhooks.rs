@@ -1,0 +1,70 @@
+//! States of the webhook certificates.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::json;
+
+use super::Stage;
+use crate::error::Result;
+use crate::install::NAMESPACE;
+use crate::install::kubectl::until;
+use crate::trust::{self, DAY, HOUR, Life, Pair};
+use crate::workloads;
+
+const INJECTOR: &str = "mutatingwebhookconfiguration/linkerd-proxy-injector-webhook-config";
+/// Service, which also names the Secret, and webhook configuration.
+const ALL: [(&str, &str); 3] = [
+    ("linkerd-proxy-injector", INJECTOR),
+    ("linkerd-sp-validator", "validatingwebhookconfiguration/linkerd-sp-validator-webhook-config"),
+    ("linkerd-policy-validator", "validatingwebhookconfiguration/linkerd-policy-validator-webhook-config"),
+];
+
+pub(super) async fn expired(stage: &Stage) -> Result<()> {
+    for (name, configuration) in ALL {
+        let pair = certificate(name, NAMESPACE, Life::aged(2 * DAY, -HOUR))?;
+        stage.set_webhook_secret(NAMESPACE, name, &pair).await?;
+        stage.set_ca_bundle(configuration, &BASE64_STANDARD.encode(pair.crt().trim())).await?;
+    }
+    Ok(())
+}
+
+/// The Secret was renewed and the caBundle forgotten.
+pub(super) async fn mismatch(stage: &Stage) -> Result<()> {
+    let pair = certificate("linkerd-proxy-injector", NAMESPACE, Life::of(365 * DAY))?;
+    stage.set_webhook_secret(NAMESPACE, "linkerd-proxy-injector", &pair).await
+}
+
+/// With failurePolicy Ignore, pods made while the caBundle is wrong come up without a proxy, and nothing says so.
+pub(super) async fn unmeshed(stage: &Stage) -> Result<()> {
+    let right = stage.ca_bundle(INJECTOR).await?;
+    let wrong = certificate("linkerd-proxy-injector", NAMESPACE, Life::of(365 * DAY))?;
+    stage.set_ca_bundle(INJECTOR, &BASE64_STANDARD.encode(wrong.crt().trim())).await?;
+    // The API server takes up a changed webhook configuration a moment later.
+    let pod =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": workloads::NAMESPACE},
+        "spec": {"containers": [{"name": "probe", "image": workloads::IMAGE}]}})
+        .to_string();
+    until("a pod without a proxy", Duration::from_secs(30), async || {
+        let meshed = stage.mesh.kube.admit(&pod).await?.contains("linkerd-proxy");
+        Ok(if meshed { Err("the injector still answers".to_owned()) } else { Ok(()) })
+    })
+    .await?;
+    stage.roll("deployment/web").await?;
+    stage.set_ca_bundle(INJECTOR, &right).await
+}
+
+/// The webhook of an extension, found by its namespace's label only: 365 d, ten of them left.
+pub(super) async fn viz(stage: &Stage) -> Result<()> {
+    let pair = certificate("tap-injector", "linkerd-viz", Life::aged(355 * DAY, 10 * DAY))?;
+    let manifest = include_str!("../../manifests/viz.yaml")
+        .replace("TLS_CRT", &BASE64_STANDARD.encode(pair.crt().trim()))
+        .replace("TLS_KEY", &BASE64_STANDARD.encode(pair.key()?.trim()));
+    let kube = &stage.mesh.kube;
+    kube.apply(&manifest).await?;
+    kube.run(&["rollout", "status", "deployment/tap-injector", "-n", "linkerd-viz", "--timeout=60s"]).await.map(drop)
+}
+
+fn certificate(service: &str, namespace: &str, life: Life) -> Result<Pair> {
+    trust::webhook(&format!("{service}.{namespace}.svc"), life)
+}

@@ -1,0 +1,91 @@
+//! The workloads of the lab: one of each kind, with a client that counts failed requests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::install::kubectl::{Kubectl, until};
+
+/// The manifests, plain and usable on any Linkerd.
+pub const MANIFEST: &str = include_str!("../manifests/workloads.yaml");
+/// Their namespace.
+pub const NAMESPACE: &str = "emojivoto";
+/// The image they run.
+pub const IMAGE: &str = "linkerd-certs.lab/app:1";
+/// The workloads that send requests.
+pub const CLIENTS: [&str; 2] = ["vote", "agent"];
+/// Pods they amount to on one node.
+const PODS: usize = 10;
+
+/// What a client counted for one target.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Count {
+    /// Requests answered.
+    pub ok: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// What the last failure said.
+    pub last_error: Option<String>,
+}
+
+/// Creates the workloads, waits until every proxy is ready, pauses the one that is to be paused and sets the clients'
+/// counters to zero: what they count from here on is no start-up noise.
+pub async fn apply(kube: &Kubectl) -> Result<()> {
+    kube.apply(MANIFEST).await?;
+    ready(kube, NAMESPACE, PODS, Duration::from_mins(2)).await?;
+    kube.run(&["rollout", "pause", "deployment/paused", "-n", NAMESPACE]).await?;
+    for client in CLIENTS {
+        reset(kube, client).await?;
+    }
+    Ok(())
+}
+
+/// Waits until a namespace holds at least so many pods and every container of every one of them is ready.
+pub async fn ready(kube: &Kubectl, namespace: &str, pods: usize, limit: Duration) -> Result<()> {
+    until(&format!("{pods} ready pods in {namespace}"), limit, async || {
+        let list = kube.get(&["pods", "-n", namespace]).await?;
+        let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let waiting: Vec<_> = items.iter().filter(|pod| !is_ready(pod)).map(name).collect();
+        Ok(if waiting.is_empty() && items.len() >= pods {
+            Ok(())
+        } else {
+            Err(format!("{} pods, not ready: {}", items.len(), waiting.join(", ")))
+        })
+    })
+    .await
+}
+
+/// What the clients of a Deployment or `DaemonSet` counted, by target.
+pub async fn stats(kube: &Kubectl, app: &str) -> Result<BTreeMap<String, Count>> {
+    let path = format!("{}/stats", client(kube, app).await?);
+    let text = kube.run(&["get", "--raw", &path]).await?;
+    serde_json::from_str(&text).map_err(|why| Error::malformed(format!("what {app} counted"), &why))
+}
+
+/// Sets a client's counters to zero.
+pub async fn reset(kube: &Kubectl, app: &str) -> Result<()> {
+    let path = format!("{}/reset", client(kube, app).await?);
+    kube.post(&path, "{}").await.map(drop)
+}
+
+/// The API server's way to the statistics port of the first running pod of `app`.
+async fn client(kube: &Kubectl, app: &str) -> Result<String> {
+    let selector = format!("app={app}");
+    let list = kube.get(&["pods", "-n", NAMESPACE, "-l", &selector, "--field-selector=status.phase=Running"]).await?;
+    let pod = list["items"].as_array().and_then(|items| items.iter().find(|pod| is_ready(pod)));
+    let pod = pod.map(name).ok_or_else(|| Error::Refused(format!("no ready pod of {app} in {NAMESPACE}")))?;
+    Ok(format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:9100/proxy"))
+}
+
+fn name(pod: &Value) -> &str {
+    pod["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ready = conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    ready && pod["metadata"]["deletionTimestamp"].is_null()
+}
