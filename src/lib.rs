@@ -1,7 +1,41 @@
 //! Reads a live Linkerd mesh and guides an operator safely through its certificates.
+//!
+//! # The house
+//!
+//! ```text
+//!              cluster/ -> snapshot -> findings -> commands/ -> ui
+//!                             |           |
+//!                             +-> trust --+
+//!                             +-> inventory
+//! ```
+//!
+//! **Pure rooms**: no client, no runtime, no clock, no terminal; time is passed in.
+//!
+//! * [`pki`]: certificates, keys and bundles as facts; chains verified as a proxy and as identity verify them.
+//! * [`snapshot`]: what was observed of one mesh; every source found, missing, forbidden or failed; never a private key.
+//! * [`trust`]: who verifies with which bundle and who presents which chain: the trust matrix.
+//! * [`findings`]: rules over a snapshot; stable codes, evidence, what to do next; causes before consequences.
+//! * [`inventory`]: every certificate of a snapshot, once, with all places that hold it.
+//!
+//! **Input and output**
+//!
+//! * [`cluster`]: reads a live cluster into a snapshot: API objects, pods as a stream, live probes of proxies.
+//! * [`ui`]: what a person or a script sees. Nothing else prints.
+//!
+//! **The program**
+//!
+//! * [`cli`]: arguments as typed; [`commands`]: one file a verb, from arguments over settings to an exit status;
+//!   [`error`]: what stops a command, with its exit code.
+
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod error;
 pub mod findings;
+pub mod inventory;
 pub mod pki;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;
 pub mod trust;
+pub mod ui;

@@ -1,0 +1,32 @@
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::value;
+
+/// Which cluster and which control plane; the flags are kubectl's and the linkerd CLI's own.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Context of the kubeconfig to use
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The kubeconfig file to use
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Look only at proxies of this namespace, and at the control plane
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Namespace of the control plane, where it is not the only one
+    #[arg(short = 'L', long, value_name = "NAME")]
+    pub linkerd_namespace: Option<String>,
+    /// Read as this user
+    #[arg(long = "as", value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Read as a member of this group; may be given more than once
+    #[arg(long = "as-group", value_name = "GROUP")]
+    pub as_groups: Vec<String>,
+    /// Give up a request after this long, such as 30s or 1m; 0 for never
+    #[arg(long, value_name = "TIME", value_parser = value::request_timeout)]
+    pub request_timeout: Option<Duration>,
+}

@@ -1,0 +1,155 @@
+//! Values with a syntax of their own: moments, durations, thresholds.
+
+use std::{str::FromStr, time::Duration};
+
+use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
+
+use crate::pki::lifetime::Threshold;
+
+/// A moment as typed: absolute, or relative to a moment that is known only later.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// The present, also where a snapshot would be judged as of the time it was taken.
+    Now,
+    /// This moment.
+    At(Timestamp),
+    /// So long after, or before, the moment that would be taken otherwise.
+    Relative(Span),
+}
+
+/// A threshold as typed; the part that is not given keeps its default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ThresholdArg {
+    percent: Option<u8>,
+    at_most: Option<SignedDuration>,
+}
+
+impl Moment {
+    /// The moment meant, where `usual` would be taken without the flag.
+    ///
+    /// # Errors
+    /// When it lies outside the years that a timestamp can hold.
+    pub fn resolve(self, usual: Timestamp, now: Timestamp) -> Result<Timestamp, jiff::Error> {
+        match self {
+            Self::Now => Ok(now),
+            Self::At(at) => Ok(at),
+            Self::Relative(span) => Ok(usual.to_zoned(TimeZone::UTC).checked_add(span)?.timestamp()),
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Self::At(at));
+        }
+        if let Ok(at) = text.parse::<DateTime>().and_then(|civil| civil.to_zoned(TimeZone::UTC)) {
+            return Ok(Self::At(at.timestamp()));
+        }
+        text.parse().map(Self::Relative).map_err(|_| {
+            "neither a time (2027-01-01, 2027-01-01T08:00:00Z), nor a distance (+30d, -2h), nor `now`".to_owned()
+        })
+    }
+}
+
+impl ThresholdArg {
+    /// The threshold meant, with what was not given taken from `default`.
+    pub fn or(self, default: Threshold) -> Threshold {
+        Threshold { percent: self.percent.unwrap_or(default.percent), at_most: self.at_most.unwrap_or(default.at_most) }
+    }
+}
+
+impl FromStr for ThresholdArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut threshold = Self::default();
+        for part in text.split(',').map(str::trim) {
+            if let Some(percent) = part.strip_suffix('%') {
+                let percent = percent.trim().parse().ok().filter(|percent| *percent <= 100);
+                let percent = percent.ok_or_else(|| format!("`{part}` is not a share from 0% to 100%"))?;
+                if threshold.percent.replace(percent).is_some() {
+                    return Err("more than one share of the lifetime".to_owned());
+                }
+            } else {
+                let time = days_or_less(part)
+                    .ok_or_else(|| format!("`{part}` is neither a share (25%) nor a time (60d, 12h)"))?;
+                if threshold.at_most.replace(time).is_some() {
+                    return Err("more than one time".to_owned());
+                }
+            }
+        }
+        Ok(threshold)
+    }
+}
+
+/// A length of time, with days of 24 hours and weeks of seven days; not negative.
+fn days_or_less(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.parse().ok()?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+    (!duration.is_negative()).then_some(duration)
+}
+
+/// kubectl's `--request-timeout`: a duration, or a whole number of seconds.
+pub(super) fn request_timeout(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "not a duration such as 30s, 1m or 1m30s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn moments_are_read_in_every_form() {
+        let (usual, now) = (at("2026-01-31T12:00:00Z"), at("2026-06-01T00:00:00Z"));
+        let cases = [
+            ("now", "2026-06-01T00:00:00Z"),
+            ("2027-01-01", "2027-01-01T00:00:00Z"),
+            ("2027-01-01T08:30", "2027-01-01T08:30:00Z"),
+            ("2027-01-01T08:00:00+02:00", "2027-01-01T06:00:00Z"),
+            ("+30d", "2026-03-02T12:00:00Z"),
+            ("30d", "2026-03-02T12:00:00Z"),
+            ("-2h", "2026-01-31T10:00:00Z"),
+            ("+1mo", "2026-02-28T12:00:00Z"),
+            ("2w", "2026-02-14T12:00:00Z"),
+        ];
+        for (typed, meant) in cases {
+            assert_eq!(typed.parse::<Moment>().unwrap().resolve(usual, now).unwrap(), at(meant), "{typed}");
+        }
+        assert!("tomorrow".parse::<Moment>().is_err());
+        assert!("+99999y".parse::<Moment>().is_err_and(|_| true) || Moment::Now.resolve(usual, now).is_ok());
+    }
+
+    #[test]
+    fn a_threshold_keeps_what_is_not_given() {
+        let default = Threshold { percent: 25, at_most: SignedDuration::from_hours(60 * 24) };
+        let read = |text: &str| text.parse::<ThresholdArg>().map(|arg| arg.or(default));
+        assert_eq!(read("30%").unwrap(), Threshold { percent: 30, ..default });
+        assert_eq!(read("7d").unwrap(), Threshold { at_most: SignedDuration::from_hours(7 * 24), ..default });
+        assert_eq!(read("5%, 12h").unwrap(), Threshold { percent: 5, at_most: SignedDuration::from_hours(12) });
+        for wrong in ["", "101%", "-1d", "1d,2d", "1%,2%", "soon", "%"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn timeouts_are_read_as_kubectl_reads_them() {
+        for (typed, seconds) in [("0", 0), ("30s", 30), ("1m", 60), ("1m30s", 90), ("45", 45)] {
+            assert_eq!(request_timeout(typed).unwrap(), Duration::from_secs(seconds), "{typed}");
+        }
+        assert!(request_timeout("-1s").is_err() && request_timeout("soon").is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! The live cluster: the only room that speaks to an API server.
+//!
+//! - `client`: from kubeconfig and flags to a [`Cluster`] that answers
+//! - `observe`: one reading of everything, as a [`Snapshot`](crate::snapshot::Snapshot)
+//! - `objects`: where objects come from, so that what was recorded reads like what is live
+//! - `sources`: what is read, and which right is missing where it cannot be
+//! - [`decode`]: from objects to what a snapshot holds; pure
+//! - [`pods`]: pods as a stream, folded into workloads
+//! - `probe`: what proxies and webhook servers say when they are asked
+
+mod api;
+mod client;
+#[doc(hidden)]
+pub mod decode;
+mod error;
+mod objects;
+mod observe;
+#[doc(hidden)]
+pub mod pods;
+mod probe;
+mod sources;
+
+pub use client::{Cluster, Connect};
+pub use error::Error;
+pub use objects::{Kind, Listing, Objects, Unread};
+pub use observe::{Observe, ProbeScope, read};

@@ -1,0 +1,132 @@
+use serde_json::Value;
+
+use crate::{
+    pki::{Bundle, KeyState},
+    snapshot::{CaSecret, IssuerScheme, IssuerSecret, Meta, Source, TlsSecret, Values},
+};
+
+use super::{
+    Object,
+    object::{bundle, decode},
+    values,
+};
+
+/// Secret `linkerd-identity-issuer`. Its keys tell the scheme, since that is what identity reads; its type is only a
+/// hint where it holds neither certificate.
+pub fn issuer(value: &Value) -> IssuerSecret {
+    let secret = Secret::new(value);
+    let has = |key: &str| secret.bytes(key).is_some();
+    let kubernetes = has("tls.crt") || (!has("crt.pem") && secret.object.text("/type") == Some("kubernetes.io/tls"));
+    let scheme = if kubernetes { IssuerScheme::Kubernetes } else { IssuerScheme::Linkerd };
+    IssuerSecret {
+        meta: secret.meta(),
+        scheme,
+        chain: secret.pem(scheme.certificate_key()),
+        key: secret.key(scheme.private_key()),
+        ca: secret.pem("ca.crt"),
+        changed_at: secret.object.written_at(&["f:data"]),
+    }
+}
+
+/// A Secret of type `kubernetes.io/tls` that a webhook's server mounts.
+pub fn tls(value: &Value) -> TlsSecret {
+    let secret = Secret::new(value);
+    TlsSecret { meta: secret.meta(), chain: secret.pem("tls.crt"), key: secret.key("tls.key") }
+}
+
+/// The certificates of a Secret that cert-manager or trust-manager works with.
+pub fn ca(value: &Value) -> CaSecret {
+    let secret = Secret::new(value);
+    CaSecret {
+        namespace: secret.object.namespace().to_owned(),
+        name: secret.object.name().to_owned(),
+        chain: secret.pem("tls.crt").map_or(Source::Missing, Source::Found),
+        ca: secret.pem("ca.crt"),
+    }
+}
+
+/// Secret `linkerd-config-overrides`.
+pub fn overrides(value: &Value) -> Source<Values> {
+    const KEY: &str = "linkerd-config-overrides";
+    let secret = Secret::new(value);
+    match secret.bytes(KEY) {
+        Some(bytes) => values::of_yaml(&String::from_utf8_lossy(&bytes), secret.meta()),
+        None => Source::Failed(format!("{} has no key `{KEY}`", secret.meta().reference())),
+    }
+}
+
+struct Secret<'a> {
+    object: Object<'a>,
+}
+
+impl<'a> Secret<'a> {
+    fn new(value: &'a Value) -> Self {
+        Self { object: Object::new(value) }
+    }
+
+    fn meta(&self) -> Meta {
+        self.object.meta("Secret")
+    }
+
+    fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        self.object.entry("/data", key).map(decode)
+    }
+
+    fn pem(&self, key: &str) -> Option<Bundle> {
+        self.bytes(key).map(|bytes| bundle(&bytes))
+    }
+
+    fn key(&self, key: &str) -> KeyState {
+        self.bytes(key).map_or(KeyState::Missing, |bytes| KeyState::of_pem(&bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+    use serde_json::json;
+
+    use super::*;
+
+    fn identity() -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        (BASE64.encode(certificate.pem()), BASE64.encode(key.serialize_pem()))
+    }
+
+    #[test]
+    fn either_scheme_by_its_keys() {
+        let (certificate, key) = identity();
+        let linkerd = issuer(&json!({"type": "Opaque", "data": {"crt.pem": certificate, "key.pem": key}}));
+        assert_eq!(linkerd.scheme, IssuerScheme::Linkerd);
+        assert!(linkerd.key.fits(linkerd.chain.unwrap().first().unwrap()));
+        let data = json!({"tls.crt": certificate, "tls.key": key, "ca.crt": certificate});
+        let kubernetes = issuer(&json!({"type": "Opaque", "data": data}));
+        assert_eq!(kubernetes.scheme, IssuerScheme::Kubernetes);
+        assert!(kubernetes.ca.is_some() && kubernetes.chain.is_some());
+    }
+
+    #[test]
+    fn empty_secrets_say_which_keys_are_missing() {
+        let empty = issuer(&json!({"type": "kubernetes.io/tls"}));
+        assert_eq!((empty.scheme, empty.chain, empty.key), (IssuerScheme::Kubernetes, None, KeyState::Missing));
+        assert_eq!(issuer(&json!({"data": null})).scheme, IssuerScheme::Linkerd);
+        assert_eq!(ca(&json!({})).chain, Source::Missing);
+        assert!(overrides(&json!({"data": {}})).hidden().unwrap().contains("has no key"));
+    }
+
+    #[test]
+    fn private_keys_are_not_kept() {
+        let (certificate, key) = identity();
+        let value = json!({"data": {"tls.crt": key, "tls.key": key, "ca.crt": certificate}});
+        let pem = String::from_utf8(BASE64.decode(&key).unwrap()).unwrap();
+        let secret_line = pem.lines().nth(1).unwrap();
+        for written in [
+            serde_json::to_string(&issuer(&value)).unwrap(),
+            serde_json::to_string(&tls(&value)).unwrap(),
+            serde_json::to_string(&ca(&value)).unwrap(),
+        ] {
+            assert!(!written.contains(secret_line) && !written.contains(&key[60..100]));
+        }
+    }
+}

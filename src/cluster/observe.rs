@@ -1,0 +1,149 @@
+use jiff::Timestamp;
+
+use crate::snapshot::{self, SCHEMA_VERSION, Snapshot};
+
+use super::{
+    Cluster, Error,
+    objects::Objects,
+    sources::{ControlPlane, Reader, discover},
+};
+
+/// What to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Observe {
+    /// Namespace of the control plane; discovered where it is `None`.
+    pub control_plane_namespace: Option<String>,
+    /// Which proxies to ask what they have loaded and present.
+    pub probe: ProbeScope,
+}
+
+/// Which proxies to ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProbeScope {
+    /// None.
+    None,
+    /// The control plane's, and one pod for each distinct bundle.
+    #[default]
+    ControlPlane,
+    /// The control plane's, and one pod for each group of each workload.
+    Sample,
+    /// All.
+    All,
+}
+
+impl Cluster {
+    /// Reads everything that is known of one control plane and its proxies.
+    ///
+    /// # Errors
+    /// When the server does not answer, or there is no control plane, or there are several and none was named.
+    pub async fn observe(&self, what: &Observe, taken_at: Timestamp) -> Result<Snapshot, Error> {
+        let wanted = what.control_plane_namespace.as_deref();
+        let mut snapshot = Box::pin(read(self, self.about().clone(), wanted, taken_at)).await?;
+        self.probe_all(&mut snapshot, what.probe).await;
+        Ok(snapshot)
+    }
+
+    /// Asks proxies and webhook servers, and puts down what they say.
+    async fn probe_all(&self, snapshot: &mut Snapshot, scope: ProbeScope) {
+        if scope == ProbeScope::None {
+            return;
+        }
+        let Snapshot { mesh, namespace, webhooks, probes, .. } = snapshot;
+        let proxies = async {
+            match mesh.found() {
+                Some(mesh) => super::probe::probe(self, mesh, namespace, scope).await,
+                None => Vec::new(),
+            }
+        };
+        let webhooks = async {
+            if let snapshot::Source::Found(webhooks) = webhooks {
+                let asked = webhooks.iter_mut().map(async |webhook| {
+                    webhook.served = Some(super::probe::served(self, webhook).await);
+                });
+                futures::future::join_all(asked).await;
+            }
+        };
+        (*probes, ()) = futures::join!(proxies, webhooks);
+    }
+}
+
+/// Reads a mesh from wherever its objects come from; nothing is asked of its pods.
+///
+/// # Errors
+/// See [`Cluster::observe`].
+pub async fn read(
+    objects: &impl Objects,
+    cluster: snapshot::Cluster,
+    wanted: Option<&str>,
+    taken_at: Timestamp,
+) -> Result<Snapshot, Error> {
+    let context = cluster.context.clone();
+    let ControlPlane { namespace, others, namespaces } = discover(objects, wanted, context.as_ref()).await?;
+    let reader = Reader::new(objects, &namespace, namespaces.items());
+    let roots_and_helm = async {
+        let roots = reader.trust_roots().await;
+        let helm = reader.helm(&roots).await;
+        (roots, helm)
+    };
+    let (
+        mesh,
+        (trust_roots, helm),
+        config,
+        overrides,
+        issuer,
+        identity_events,
+        cert_manager,
+        webhooks,
+        external_workloads,
+        links,
+    ) = futures::join!(
+        reader.mesh(namespaces.items()),
+        roots_and_helm,
+        reader.config(),
+        reader.overrides(),
+        reader.issuer(),
+        reader.identity_events(),
+        reader.cert_manager(),
+        reader.webhooks(),
+        reader.external_workloads(),
+        reader.links(),
+    );
+    if let Some(error) = reader.unanswered() {
+        return Err(error);
+    }
+    if trust_roots.is_missing() && config.is_missing() && issuer.is_missing() {
+        return Err(empty(context, &namespace, &others));
+    }
+    Ok(Snapshot {
+        schema_version: SCHEMA_VERSION,
+        taken_at,
+        cluster,
+        namespace,
+        other_control_planes: others,
+        trust_roots,
+        config,
+        overrides,
+        helm,
+        issuer,
+        identity_events,
+        cert_manager,
+        webhooks,
+        namespaces,
+        mesh,
+        probes: Vec::new(),
+        external_workloads,
+        links,
+    })
+}
+
+fn empty(context: Option<String>, namespace: &str, others: &[String]) -> Error {
+    let mut looked_for = format!(
+        "namespace `{namespace}` holds none of ConfigMap linkerd-identity-trust-roots, ConfigMap linkerd-config and \
+         Secret linkerd-identity-issuer"
+    );
+    if !others.is_empty() {
+        looked_for.push_str("; there is a control plane in ");
+        looked_for.push_str(&others.join(", "));
+    }
+    Error::NotLinkerd { context, looked_for }
+}

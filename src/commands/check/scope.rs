@@ -1,0 +1,41 @@
+use crate::snapshot::{Probe, Snapshot, Workload};
+
+/// Leaves only the proxies of `namespace` and of the control plane, without which no proxy can be judged.
+pub(super) fn narrow(snapshot: &mut Snapshot, namespace: &str) {
+    let crate::snapshot::Source::Found(mesh) = &mut snapshot.mesh else { return };
+    let kept = |workload: &Workload| workload.component.is_some() || workload.namespace == namespace;
+    // Probes name workloads by index: where each one goes once the others are gone.
+    let mut next = 0..;
+    let moved: Vec<Option<usize>> =
+        mesh.workloads.iter().map(|workload| if kept(workload) { next.next() } else { None }).collect();
+    mesh.workloads.retain(kept);
+    mesh.unmeshed.retain(|unmeshed| unmeshed.namespace == namespace);
+    snapshot.probes.retain_mut(|Probe { workload, .. }| match moved.get(*workload).copied().flatten() {
+        Some(index) => {
+            *workload = index;
+            true
+        }
+        None => false,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{snapshot::Source, testing::TestMesh};
+
+    use super::*;
+
+    #[test]
+    fn the_control_plane_and_one_namespace_are_left_with_their_probes() {
+        let mut mesh = TestMesh::healthy();
+        mesh.mesh().workloads[3].namespace = "elsewhere".to_owned();
+        narrow(&mut mesh.snapshot, "emojivoto");
+        let Source::Found(left) = &mesh.snapshot.mesh else { panic!("the mesh is found") };
+        let names: Vec<_> = left.workloads.iter().map(|workload| workload.name.as_str()).collect();
+        assert_eq!(names, ["linkerd-identity", "linkerd-destination", "linkerd-proxy-injector", "db"]);
+        let asked: Vec<_> =
+            mesh.snapshot.probes.iter().map(|probe| (probe.workload, probe.pod.name.as_str())).collect();
+        assert_eq!(asked.len(), 4);
+        assert!(asked.iter().all(|(workload, pod)| pod.starts_with(names[*workload])), "{asked:?}");
+    }
+}

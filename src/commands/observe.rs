@@ -1,0 +1,93 @@
+//! Where a verb's snapshot comes from: a cluster, or a file.
+
+use std::{
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::{
+    cli::{ClusterArgs, ProbeArg},
+    cluster::{Cluster, Connect, Observe, ProbeScope},
+    error::Error,
+    snapshot::{SCHEMA_VERSION, Snapshot},
+    ui::Ui,
+};
+
+/// Where to read.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// A saved snapshot; `-` is stdin.
+    File(PathBuf),
+    /// A live cluster.
+    Cluster(Connect, Observe),
+}
+
+impl Origin {
+    /// The origin that the arguments mean.
+    pub(super) fn resolve(file: Option<PathBuf>, cluster: ClusterArgs, probe: ProbeArg) -> Self {
+        if let Some(file) = file {
+            return Self::File(file);
+        }
+        let connect = Connect {
+            context: cluster.context,
+            kubeconfig: cluster.kubeconfig,
+            user: cluster.as_user,
+            groups: cluster.as_groups,
+            request_timeout: cluster.request_timeout,
+        };
+        let probe = match probe {
+            ProbeArg::None => ProbeScope::None,
+            ProbeArg::ControlPlane => ProbeScope::ControlPlane,
+            ProbeArg::Sample => ProbeScope::Sample,
+            ProbeArg::All => ProbeScope::All,
+        };
+        Self::Cluster(connect, Observe { control_plane_namespace: cluster.linkerd_namespace, probe })
+    }
+
+    /// Reads it, unless the user changes their mind.
+    pub(super) async fn read(&self, now: Timestamp, ui: &Ui) -> Result<Snapshot, Error> {
+        let (connect, observe) = match self {
+            Self::File(file) => return read_file(file),
+            Self::Cluster(connect, observe) => (connect, observe),
+        };
+        let _progress = ui.progress("reading the mesh");
+        let reading = async { Cluster::connect(connect).await?.observe(observe, now).await };
+        tokio::select! {
+            snapshot = reading => Ok(snapshot?),
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+        }
+    }
+}
+
+fn read_file(file: &Path) -> Result<Snapshot, Error> {
+    let mut text = Vec::new();
+    let read = if file == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut text).map(drop)
+    } else {
+        std::fs::read(file).map(|bytes| text = bytes)
+    };
+    read.map_err(|source| Error::Unreadable { file: named(file), source })?;
+    parse(file, &text)
+}
+
+/// The version is looked at first: what else another version says means nothing here.
+fn parse(file: &Path, text: &[u8]) -> Result<Snapshot, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        schema_version: u64,
+    }
+    let not_a_snapshot = |source| Error::NotASnapshot { file: named(file), source };
+    let head: Head = serde_json::from_slice(text).map_err(not_a_snapshot)?;
+    if head.schema_version != u64::from(SCHEMA_VERSION) {
+        return Err(Error::OtherVersion { file: named(file), found: head.schema_version });
+    }
+    serde_json::from_slice(text).map_err(not_a_snapshot)
+}
+
+fn named(file: &Path) -> PathBuf {
+    if file == Path::new("-") { PathBuf::from("stdin") } else { file.to_owned() }
+}

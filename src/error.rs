@@ -1,0 +1,90 @@
+//! Everything that stops a verb before it has an answer. What is found wrong with a mesh is no error: that is a finding.
+
+use std::{io, path::PathBuf};
+
+use crate::{cluster, commands::ExitStatus, snapshot::SCHEMA_VERSION};
+
+/// A verb could not do its job.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cluster could not be read. Its first line says what is wrong, the others what to do next.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    /// The snapshot file could not be read.
+    #[error("cannot read the snapshot {}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file was read, but it is no snapshot.
+    #[error("{} is not a snapshot", file.display())]
+    NotASnapshot {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it, and where.
+        source: serde_json::Error,
+    },
+    /// The file is a snapshot of another version.
+    #[error("{} is a snapshot of version {found}, and this program reads version {SCHEMA_VERSION}", file.display())]
+    OtherVersion {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+    /// `--at` leads to a moment that does not exist.
+    #[error("--at leads out of the calendar")]
+    OutOfTime(#[source] jiff::Error),
+    /// The answer could not be written.
+    #[error("cannot write the answer")]
+    Output(#[source] io::Error),
+    /// The program cannot run here at all.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    /// The user pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// An error as it is told: what is wrong, what shows it, what to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What is wrong.
+    pub what: String,
+    /// What shows it; a line each.
+    pub evidence: Vec<String>,
+    /// What to do next; a line each.
+    pub hints: Vec<String>,
+}
+
+impl Error {
+    /// The status that the program ends with.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Interrupted => ExitStatus::Interrupted,
+            Self::OutOfTime(_) => ExitStatus::Usage,
+            _ => ExitStatus::CouldNotRun,
+        }
+    }
+
+    /// The error in the words and lines of a person.
+    pub fn tell(&self) -> Told {
+        let message = self.to_string();
+        let mut lines = message.lines().map(ToOwned::to_owned);
+        let what = lines.next().unwrap_or_default();
+        let hints = lines.chain(self.hint().map(ToOwned::to_owned)).collect();
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        Told { what, evidence: causes.map(ToString::to_string).collect(), hints }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotASnapshot { .. } => Some("`check -o snapshot > FILE` writes one"),
+            Self::OtherVersion { .. } => Some("take a new one with this version: `check -o snapshot > FILE`"),
+            Self::OutOfTime(_) => Some("give a nearer time, such as --at +30d"),
+            _ => None,
+        }
+    }
+}

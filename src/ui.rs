@@ -1,0 +1,121 @@
+//! Everything a person or a script sees. Nothing else prints: stdout takes data, stderr takes errors and progress.
+
+#![expect(clippy::print_stderr, reason = "the one place that writes to the terminal")]
+
+pub mod check;
+mod error;
+mod look;
+mod text;
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::{cli::GlobalArgs, error::Error};
+
+pub use look::Look;
+
+/// The terminal, or whatever stands in its place.
+#[derive(Debug)]
+pub struct Ui {
+    stdout: Look,
+    stderr: Look,
+    verbose: u8,
+}
+
+/// Something is under way; told for as long as this lives.
+#[derive(Debug)]
+pub struct Progress(Option<ProgressBar>);
+
+impl Ui {
+    /// Looks at what stdout and stderr are.
+    pub fn new(arguments: &GlobalArgs) -> Self {
+        Self {
+            stdout: Look::of(&console::Term::stdout(), arguments.color),
+            stderr: Look::of(&console::Term::stderr(), arguments.color),
+            verbose: arguments.verbose,
+        }
+    }
+
+    /// How stdout takes text.
+    pub fn stdout(&self) -> Look {
+        self.stdout
+    }
+
+    /// Starts the log: nothing at all unless it was asked for.
+    pub fn log(&self) {
+        let filter = match self.verbose {
+            0 => return,
+            1 => "linkerd_certs=info",
+            _ => "linkerd_certs=debug,kube=debug",
+        };
+        // A second start in one process keeps the first log.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(filter))
+            .with_writer(io::stderr)
+            .with_ansi(self.stderr.color)
+            .without_time()
+            .try_init();
+    }
+
+    /// Writes an answer to stdout. A reader that has gone away has seen enough.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn data(&self, text: &str) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a document to stdout as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn json(&self, document: &impl Serialize) -> Result<(), Error> {
+        let json = serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
+        self.data(&(text::escape_controls(&json) + "\n"))
+    }
+
+    /// Writes a document to stdout as YAML.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn yaml(&self, document: &impl Serialize) -> Result<(), Error> {
+        let yaml = serde_yaml_ng::to_string(document).map_err(|error| Error::Output(io::Error::other(error)))?;
+        self.data(&yaml)
+    }
+
+    /// Says on stderr why there is no answer.
+    pub fn error(&self, error: &Error) {
+        eprint!("{}", error::render(&error.tell(), self.stderr));
+    }
+
+    /// Says on stderr that `what` is under way, where somebody watches and the log does not say so already.
+    pub fn progress(&self, what: &'static str) -> Progress {
+        if self.verbose > 0 || !io::stderr().is_terminal() {
+            return Progress(None);
+        }
+        let spinner = ProgressBar::new_spinner().with_message(what);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        Progress(Some(spinner))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(spinner) = self.0.take() {
+            spinner.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The findings and what to do about them.
+
+use crate::findings::{Finding, Severity};
+
+use super::{Answer, Look};
+use crate::ui::{
+    look::Tone,
+    text::{command, hang, wrap},
+};
+
+const INDENT: &str = "    ";
+
+/// Causes first, each with what shows it and with its consequences.
+pub(super) fn render(answer: &Answer<'_>, look: Look) -> String {
+    let blocks = answer.report.findings.iter().map(|finding| {
+        let mut out = title(finding, "", look);
+        let lines = wrap("    ", &finding.subject, look.text_width()).into_iter();
+        let evidence = finding.evidence.iter().flat_map(|line| wrap("    - ", line, look.text_width()));
+        // What only informs asks for nothing; its advice stays with it.
+        let advice = finding.next.iter().filter(|_| !is_urgent(finding));
+        let advice = advice.flat_map(|line| wrap("    next: ", line, look.text_width()));
+        for line in lines.chain(evidence).chain(advice) {
+            out += &line;
+            out.push('\n');
+        }
+        out + &consequences(finding, look)
+    });
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+fn title(finding: &Finding, indent: &str, look: Look) -> String {
+    let label = format!("{} {}:", finding.code, finding.severity);
+    let lines = wrap(&format!("{indent}{label} "), &finding.summary, look.text_width());
+    lines.into_iter().fold(String::new(), |out, line| {
+        out + &line.replacen(&label, &look.paint(finding.severity.into(), &label), 1) + "\n"
+    })
+}
+
+fn consequences(finding: &Finding, look: Look) -> String {
+    let mut all = Vec::new();
+    flatten(finding, &mut all);
+    if all.is_empty() {
+        return String::new();
+    }
+    let titles = all.iter().map(|consequence| title(consequence, "      ", look));
+    format!("    because of this:\n{}", titles.collect::<String>())
+}
+
+fn flatten<'a>(finding: &'a Finding, into: &mut Vec<&'a Finding>) {
+    for consequence in &finding.consequences {
+        into.push(consequence);
+        flatten(consequence, into);
+    }
+}
+
+fn is_urgent(finding: &Finding) -> bool {
+    finding.worst() > Severity::Info
+}
+
+/// The way out, cause by cause; consequences go away with their cause.
+pub(super) fn next_steps(answer: &Answer<'_>, look: Look) -> String {
+    let causes: Vec<_> =
+        answer.report.findings.iter().filter(|finding| is_urgent(finding) && !finding.next.is_empty()).collect();
+    if causes.is_empty() {
+        return String::new();
+    }
+    let mut out = look.paint(Tone::Strong, "What to do next") + "\n";
+    for (index, cause) in causes.iter().enumerate() {
+        let mut start = format!("{:>2}. {}  ", index + 1, cause.code);
+        for step in &cause.next {
+            for line in step_lines(&start, step, look.text_width()) {
+                out += &line;
+                out.push('\n');
+            }
+            start = INDENT.to_owned();
+        }
+    }
+    out
+}
+
+/// A step is a sentence, or a command alone, which then stands bare so that it can be copied.
+fn step_lines(start: &str, step: &str, width: usize) -> Vec<String> {
+    let bare = step.strip_prefix('`').and_then(|step| step.strip_suffix('`')).filter(|bare| !bare.contains('`'));
+    match bare {
+        Some(bare) if start == INDENT => command(INDENT, bare, width),
+        _ => hang(start, INDENT, step, width),
+    }
+}

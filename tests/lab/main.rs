@@ -1,0 +1,15 @@
+//! The real binary against a real API server and real pods.
+//!
+//! * [`states`]: the lab's named states, one after the other on one cluster: the cause is named first.
+//! * [`edits`]: changes and their undoing on whatever cluster is given, the lab's or one with a real Linkerd:
+//!   `LINKERD_CERTS_TEST_CONTEXT` names a kubeconfig context that has Linkerd and the lab's workloads.
+//! * [`recorded`]: states that a real mesh's API server returned, served again by a real API server.
+//! * [`surroundings`]: a user with few rights, a server that is not there or breaks off.
+//!
+//! Run with `--test-threads 1`: there is one cluster.
+
+mod edits;
+mod harness;
+mod recorded;
+mod states;
+mod surroundings;

@@ -1,0 +1,70 @@
+//! Every named state of the lab: what `check` must say first, and how it must end.
+
+use lab::{cluster::Cluster, install::Mesh, state};
+
+use crate::harness::{Result, Target};
+
+/// A state, the causes it must show (warnings and worse, in order of what is first), and the exit code.
+const EXPECTED: &[(&str, &[&str], i32)] = &[
+    ("healthy", &[], 0),
+    ("extended-not-restarted", &["LC-P01"], 3),
+    ("trimmed-too-early", &["LC-I06"], 4),
+    ("garbage-in-bundle", &["LC-A02"], 4),
+    ("anchor-expired", &["LC-A03"], 4),
+    ("anchor-near-end", &["LC-A05"], 3),
+    ("issuer-expired", &["LC-I03"], 4),
+    ("dead-issuer", &["LC-I03"], 4),
+    ("premature-issuer", &["LC-I06"], 4),
+    ("premature-issuer-unextended", &["LC-I06"], 4),
+    ("issuer-near-end", &["LC-I05"], 4),
+    ("same-subject", &["LC-I08"], 4),
+    ("key-mismatch", &["LC-I02"], 4),
+    ("webhooks-expired", &["LC-W01"], 4),
+    ("webhook-mismatch", &["LC-W03"], 4),
+    ("unmeshed-pods", &["LC-P05"], 3),
+    ("viz", &["LC-W02"], 3),
+    ("helm", &[], 0),
+    ("helm-drift", &["LC-S01", "LC-S03"], 3),
+    ("overrides-drift", &["LC-S01", "LC-S02"], 3),
+    ("external-ca", &["LC-C03"], 3),
+    ("external-ca-anchor-renewed", &["LC-C07"], 4),
+    ("two-control-planes", &[], 0),
+    ("neighbours", &[], 0),
+];
+
+#[test]
+fn every_state_of_the_lab_is_expected_here() {
+    let unexpected: Vec<_> = state::ALL
+        .iter()
+        .map(|state| state.name)
+        .filter(|name| *name != "forbidden" && !EXPECTED.iter().any(|(expected, ..)| expected == name))
+        .collect();
+    assert_eq!(unexpected, [""; 0]);
+}
+
+#[tokio::test]
+async fn check_names_the_cause_first_in_every_state() -> Result {
+    if Target::is_given() {
+        println!("A context is given: states are the lab's own.");
+        return Ok(());
+    }
+    let only = std::env::var("LINKERD_CERTS_TEST_STATES").ok();
+    let target = Target::lab().await?;
+    let mesh = Mesh::of_lab(&Cluster::require(lab::cluster::DEFAULT)?).await?;
+    let mut wrong = Vec::new();
+    for (name, causes, code) in EXPECTED {
+        if only.as_ref().is_some_and(|only| !only.split(',').any(|one| one == *name)) {
+            continue;
+        }
+        let took = state::set(&mesh, name, None).await?;
+        let checked = target.check(&[])?;
+        let found = checked.causes();
+        println!("{name}: set in {:.0} s, exit {}, causes {found:?}", took.as_secs_f32(), checked.code);
+        let first = &found[..found.len().min(causes.len().max(1))];
+        if first != *causes || checked.code != *code {
+            wrong.push(format!("{name}: expected {causes:?} and exit {code}, got {checked}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Verdicts over the recorded states of a real mesh, without a server; nothing could be probed there.
+
+#[path = "common/fixtures.rs"]
+#[allow(dead_code, reason = "shared with the tests of the reader")]
+mod fixtures;
+
+use linkerd_certs::{
+    findings::{self, Severity, Settings},
+    pki::Thresholds,
+};
+
+/// A state, its root causes of warning or worse in their order, and the gravest severity.
+const EXPECTED: &[(&str, &[&str], Option<Severity>)] = &[
+    ("healthy", &[], None),
+    ("extended-not-restarted", &["LC-P01"], Some(Severity::Warning)),
+    ("trimmed-too-early", &["LC-I06"], Some(Severity::Critical)),
+    ("issuer-expired", &["LC-I03"], Some(Severity::Critical)),
+    ("dead-issuer", &["LC-I03"], Some(Severity::Critical)),
+    ("webhooks-expired", &["LC-W01"], Some(Severity::Critical)),
+    ("cert-manager", &["LC-C03"], Some(Severity::Warning)),
+];
+
+#[test]
+fn recorded_states_are_judged_by_their_cause() {
+    for (state, causes, worst) in EXPECTED {
+        let Some(snapshot) = fixtures::snapshot(state) else { return };
+        let settings = Settings { now: snapshot.taken_at, thresholds: Thresholds::default() };
+        let report = findings::check(&snapshot, &settings);
+        let found: Vec<&str> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.severity > Severity::Info)
+            .map(|finding| finding.code.as_str())
+            .collect();
+        assert_eq!(found[..found.len().min(causes.len().max(1))], **causes, "{state}: {:#?}", report.findings);
+        assert_eq!(report.worst().filter(|worst| *worst > Severity::Info), *worst, "{state}: {:#?}", report.findings);
+    }
+}
