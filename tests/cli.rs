@@ -1,5 +1,7 @@
 //! The program as people and scripts meet it: its words, its formats, its exit status. No cluster is needed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
@@ -50,6 +52,15 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
     std::fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap().to_owned();
     (folder, path)
+}
+
+/// A kubeconfig with one context, `gone`.
+fn kubeconfig(server: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Config, current-context: gone, \
+         contexts: [{{name: gone, context: {{cluster: c, user: u}}}}], \
+         clusters: [{{name: c, cluster: {{server: 'http://{server}'}}}}], users: [{{name: u, user: {{}}}}]}}"
+    )
 }
 
 /// What a failed run says, with the names of temporary files taken out.
@@ -105,6 +116,22 @@ fn the_other_formats() {
     assert_snapshot!("half-seen_short", check("half-seen", &["-o", "short"]).0);
     assert_snapshot!("half-seen_json", check("half-seen", &["-o", "json"]).0);
     assert_snapshot!("half-seen_namespace", check("half-seen", &["-n", "linkerd"]).0);
+}
+
+#[test]
+fn what_may_not_be_read_has_its_row() {
+    let mut snapshot: serde_json::Value = serde_json::from_slice(&std::fs::read(state("healthy")).unwrap()).unwrap();
+    let forbidden = serde_json::json!({ "state": "forbidden", "is": "get secrets in namespace linkerd" });
+    for source in ["issuer", "overrides", "helm"] {
+        snapshot[source] = forbidden.clone();
+    }
+    for webhook in snapshot["webhooks"]["is"].as_array_mut().unwrap() {
+        webhook["secret"] = forbidden.clone();
+    }
+    let (_folder, path) = file(&snapshot.to_string());
+    let output = run(&["check", "--snapshot", &path]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_snapshot!("forbidden_80", stdout(&output));
 }
 
 #[test]
@@ -223,16 +250,31 @@ fn no_cluster_is_told_and_not_found_wrong() {
     assert_eq!(status, Some(1), "{said}");
     assert!(said.starts_with("error: no usable kubeconfig") && said.contains("\nhint: "), "{said}");
 
-    let (_folder, path) = file(
-        "apiVersion: v1\nkind: Config\ncurrent-context: gone\ncontexts:\n- {name: gone, context: {cluster: c, user: u}}\n\
-         clusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\nusers:\n- {name: u, user: {}}\n",
-    );
+    let (_folder, path) = file(&kubeconfig("127.0.0.1:1"));
     let (said, status) = complaint(&["check", "--kubeconfig", &path], &path);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("context `gone` does not answer") && said.contains("\nhint: "), "{said}");
     let (said, status) = complaint(&["check", "--kubeconfig", &path, "--context", "other"], &path);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("no context `other`"), "{said}");
+}
+
+#[test]
+fn ctrl_c_ends_a_reading_at_once() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_folder, path) = file(&kubeconfig(&server.local_addr().unwrap().to_string()));
+    let child = program(KUBECTL_NAME)
+        .args(["check", "--kubeconfig", &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let child = child.unwrap();
+    // It has connected, and will never be answered.
+    let connection = server.accept().unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    drop(connection);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(130), "error: interrupted\n"));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod fixtures;
 
 use linkerd_certs::{
-    findings::{self, Severity, Settings},
+    findings::{self, Settings, Severity},
     pki::Thresholds,
 };
 

@@ -130,7 +130,7 @@ mod tests {
             assert_eq!(typed.parse::<Moment>().unwrap().resolve(usual, now).unwrap(), at(meant), "{typed}");
         }
         assert!("tomorrow".parse::<Moment>().is_err());
-        assert!("+99999y".parse::<Moment>().is_err_and(|_| true) || Moment::Now.resolve(usual, now).is_ok());
+        assert!("+99999y".parse::<Moment>().is_err());
     }
 
     #[test]

@@ -165,9 +165,10 @@ fn both<T>(one: Source<Vec<T>>, other: Source<Vec<T>>) -> Source<Vec<T>> {
             one.extend(other);
             Source::Found(one)
         }
-        (Source::Missing, other) => other,
-        (one, Source::Missing | Source::Found(_)) => one,
-        (_, other) => other,
+        (Source::Forbidden(one), Source::Forbidden(other)) => Source::Forbidden(format!("{one}, {other}")),
+        (found @ Source::Found(_), Source::Missing) => found,
+        (Source::Missing | Source::Found(_), other) => other,
+        (hidden, _) => hidden,
     }
 }
 
@@ -177,13 +178,14 @@ mod tests {
 
     #[test]
     fn half_of_two_lists_is_not_all_of_them() {
-        let found = || Source::Found(vec![1]);
+        let found = || Source::Found(vec![1_u8]);
         let forbidden = || Source::Forbidden("list x".to_owned());
         assert_eq!(both(found(), found()), Source::Found(vec![1, 1]));
         assert_eq!(both(found(), Source::Missing), found());
         assert_eq!(both(Source::Missing, found()), found());
         assert_eq!(both(found(), forbidden()), forbidden());
         assert_eq!(both(forbidden(), found()), forbidden());
+        assert_eq!(both(forbidden(), forbidden()), Source::<Vec<u8>>::Forbidden("list x, list x".to_owned()));
         assert_eq!(both::<u8>(Source::Missing, Source::Missing), Source::Missing);
     }
 }

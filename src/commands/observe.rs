@@ -54,7 +54,8 @@ impl Origin {
             Self::Cluster(connect, observe) => (connect, observe),
         };
         let _progress = ui.progress("reading the mesh");
-        let reading = async { Cluster::connect(connect).await?.observe(observe, now).await };
+        // Boxed: a reading of everything at once is a large future.
+        let reading = Box::pin(async { Cluster::connect(connect).await?.observe(observe, now).await });
         tokio::select! {
             snapshot = reading => Ok(snapshot?),
             _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),

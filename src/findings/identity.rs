@@ -27,7 +27,7 @@ pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
     let Some(serving) = newest.issuer().filter(|serving| *serving != issuer) else { return Vec::new() };
     let issued = newest.leaf().lifetime().not_before;
     let (severity, summary, evidence) = match secret.changed_at {
-        Some(changed) if view.now <= changed + LOAD_TIME => return Vec::new(),
+        Some(changed) if view.seen_at <= changed + LOAD_TIME => return Vec::new(),
         Some(changed) if issued > changed + LOAD_TIME => (
             Severity::Warning,
             "identity signs with another issuer than the Secret holds",
@@ -57,13 +57,7 @@ fn loaded_since(view: &View<'_>, issued: Timestamp) -> bool {
 
 /// LC-I11: the last thing identity said of its Secret is that it skipped it.
 pub(super) fn update_skipped(view: &View<'_>) -> Vec<Finding> {
-    let last = last_event(view, &[IdentityEventKind::IssuerUpdated, IdentityEventKind::IssuerUpdateSkipped]);
-    let Some(event) = last.filter(|event| event.kind == IdentityEventKind::IssuerUpdateSkipped) else {
-        return Vec::new();
-    };
-    if restarted_since(view, event.at) {
-        return Vec::new();
-    }
+    let Some(event) = skipped(view) else { return Vec::new() };
     let finding = Finding::new(
         Code::IssuerUpdateSkipped,
         Severity::Critical,
@@ -77,13 +71,24 @@ pub(super) fn update_skipped(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// The event by which identity skipped what its Secret holds now.
+fn skipped<'a>(view: &View<'a>) -> Option<&'a IdentityEvent> {
+    last_event(view, &[IdentityEventKind::IssuerUpdated, IdentityEventKind::IssuerUpdateSkipped])
+        .filter(|event| event.kind == IdentityEventKind::IssuerUpdateSkipped && !restarted_since(view, event.at))
+}
+
+/// Whether identity said that it goes on with the issuer that it had before.
+pub(super) fn keeps_former_issuer(view: &View<'_>) -> bool {
+    skipped(view).is_some()
+}
+
 /// LC-I12: identity refuses every request for a leaf.
 pub(super) fn certify_refused(view: &View<'_>) -> Vec<Finding> {
     let last = last_event(view, &[IdentityEventKind::IssuerUpdated, IdentityEventKind::IssuerValidationFailed]);
     let Some(event) = last.filter(|event| event.kind == IdentityEventKind::IssuerValidationFailed) else {
         return Vec::new();
     };
-    let ago = view.now.duration_since(event.at);
+    let ago = view.seen_at.duration_since(event.at);
     if ago > REFUSAL_IS_HISTORY || restarted_since(view, event.at) {
         return Vec::new();
     }

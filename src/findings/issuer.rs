@@ -97,10 +97,12 @@ fn expired(view: &View<'_>, issuer: &Certificate, finding: Finding) -> Finding {
     let alive: Vec<_> = view
         .presented
         .iter()
-        .filter(|presented| presented.issuer() != Some(issuer) && presented.leaf().lifetime().contains(view.now))
+        .filter(|presented| presented.issuer() != Some(issuer) && presented.leaf().lifetime().contains(view.seen_at))
         .collect();
     let finding = if let Some(until) = alive.iter().map(|presented| presented.leaf().lifetime().not_after).min() {
         finding.seen(format!("leafs from an earlier issuer still work; the first of them ends at {}", moment(until)))
+    } else if super::identity::keeps_former_issuer(view) {
+        finding.seen("the running identity goes on with the issuer before it, from memory, until it restarts")
     } else {
         finding.seen("no new leaf can be issued; new connections fail once the leafs in use end")
     };
@@ -153,16 +155,38 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
             .seen("leafs under it are refused by, or cannot be loaded in:")
             .seen_all(some_of(refusing.iter().map(|loaded| workload(loaded.workload, loaded.pods))));
     }
-    finding = finding.next("do not restart linkerd-identity or any workload yet");
-    let finding = if by_roots {
+    vec![
         finding
-            .next("put the anchor that signed it into the ConfigMap beside the others, or the former issuer back into the Secret")
-    } else {
-        finding.next(
-            "put the former issuer back into the Secret, restart what holds the old bundle (identity and injector first), then swap again",
-        )
-    };
-    vec![finding]
+            .next("do not restart linkerd-identity or any workload yet")
+            .next_all(way_back(view, by_roots, &refusing)),
+    ]
+}
+
+/// The order in which such a half-done rotation is put right without breaking what still works.
+fn way_back(view: &View<'_>, by_roots: bool, refusing: &[&Loaded<'_>]) -> Vec<String> {
+    let roots = view.roots.map_or(&[][..], |roots| &roots.certificates);
+    let mut lost: Vec<String> = refusing
+        .iter()
+        .filter_map(|loaded| loaded.bundle)
+        .flat_map(|bundle| &bundle.certificates)
+        .filter(|anchor| !roots.contains(anchor))
+        .map(named)
+        .collect();
+    lost.sort_unstable();
+    lost.dedup();
+    if by_roots && lost.is_empty() {
+        let place = view.roots_place();
+        return vec![format!(
+            "put the anchor that signed it into {place} beside the others, or the former issuer back"
+        )];
+    }
+    let mut steps = vec!["put the former issuer back into the Secret".to_owned()];
+    if !lost.is_empty() {
+        steps.push(format!("put {} back into {} beside what it holds", lost.join(", "), view.roots_place()));
+    }
+    steps.push("restart what holds an old bundle: identity, then the injector, then the workloads above".to_owned());
+    steps.push("when every proxy holds both anchors, put the new issuer into the Secret again".to_owned());
+    steps
 }
 
 /// LC-I07: the issuer may not sign leafs.

@@ -66,9 +66,9 @@ fn only_in(these: &Bundle, those: &Bundle) -> Vec<String> {
 /// LC-P02: pairs that refuse each other now, by chains and bundles that were seen. Expired leafs are refused by all and
 /// reported by themselves.
 pub(super) fn refused_pairs(view: &View<'_>) -> Vec<Finding> {
-    let refused: Vec<Refused<'_>> = trust::refused(view.snapshot, view.now)
+    let refused: Vec<Refused<'_>> = trust::refused(view.snapshot, view.seen_at)
         .into_iter()
-        .filter(|pair| pair.presented.leaf().lifetime().contains(view.now))
+        .filter(|pair| pair.presented.leaf().lifetime().contains(view.seen_at))
         .collect();
     if refused.is_empty() {
         return Vec::new();
@@ -94,10 +94,10 @@ fn pair(refused: &Refused<'_>) -> String {
 /// LC-P03 and P04: leafs that should have been renewed, or have ended.
 pub(super) fn leaf_lifetime(view: &View<'_>) -> Vec<Finding> {
     let (expired, living): (Vec<&Presented<'_>>, Vec<_>) =
-        view.presented.iter().partition(|presented| presented.leaf().lifetime().not_after < view.now);
+        view.presented.iter().partition(|presented| presented.leaf().lifetime().not_after < view.seen_at);
     let overdue: Vec<_> = living
         .into_iter()
-        .filter(|presented| presented.leaf().lifetime().share_used(view.now) > OVERDUE_SHARE)
+        .filter(|presented| presented.leaf().lifetime().share_used(view.seen_at) > OVERDUE_SHARE)
         .collect();
     let mut findings = Vec::new();
     if !expired.is_empty() {
@@ -120,7 +120,7 @@ pub(super) fn leaf_lifetime(view: &View<'_>) -> Vec<Finding> {
 }
 
 fn leaf(view: &View<'_>, presented: &Presented<'_>) -> String {
-    format!("{}/{}: {}", presented.workload.namespace, presented.pod, end(presented.leaf(), view.now))
+    format!("{}/{}: {}", presented.workload.namespace, presented.pod, end(presented.leaf(), view.seen_at))
 }
 
 /// LC-P05: pods that came up without the proxy that their namespace or annotation asks for.
@@ -202,6 +202,9 @@ pub(super) fn linked_clusters(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// What every pod goes through on its way up.
+const STARTING: [&str; 3] = ["Pending", "PodInitializing", "ContainerCreating"];
+
 /// LC-P09: proxies that are up and have no leaf: their pods do not become ready.
 pub(super) fn without_leaf(view: &View<'_>) -> Vec<Finding> {
     let Some(mesh) = view.snapshot.mesh.found() else { return Vec::new() };
@@ -211,7 +214,7 @@ pub(super) fn without_leaf(view: &View<'_>) -> Vec<Finding> {
         .flat_map(|workload| workload.groups.iter().map(move |group| (workload, group)))
         .flat_map(|(workload, group)| group.trouble.iter().map(move |trouble| (workload, trouble)))
         .filter(|(_, trouble)| {
-            trouble.container.as_deref() == Some("linkerd-proxy") && trouble.reason != "PodInitializing"
+            trouble.container.as_deref() == Some("linkerd-proxy") && !STARTING.contains(&trouble.reason.as_str())
         })
         .map(|(workload, trouble)| format!("{}/{}: its proxy is {}", workload.namespace, trouble.pod, trouble.reason))
         .collect();

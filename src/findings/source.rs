@@ -143,10 +143,10 @@ fn against_values(view: &View<'_>, values: &Values, whose: &str) -> Vec<String> 
     if let (Some(anchors), Some(roots)) = (values.anchors.as_ref(), view.roots) {
         lines.extend(difference(anchors, roots, whose, "the trust bundle"));
     }
-    if let (Some(theirs), Some(ours)) = (values.issuer.as_ref().and_then(Bundle::first), view.issuer()) {
-        if theirs != ours {
-            lines.push(format!("issuer in {whose}: {}, in the Secret: {}", named(theirs), named(ours)));
-        }
+    if let (Some(theirs), Some(ours)) = (values.issuer.as_ref().and_then(Bundle::first), view.issuer())
+        && theirs != ours
+    {
+        lines.push(format!("issuer in {whose}: {}, in the Secret: {}", named(theirs), named(ours)));
     }
     lines
 }

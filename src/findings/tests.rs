@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Code, Finding, Severity};
+use super::{Code, Finding, Settings, Severity};
 use crate::{
-    pki::{Bundle, Certificate, KeyState},
+    pki::{Bundle, Certificate, KeyState, Thresholds},
     snapshot::{
         CaSecret, CertManagerCertificate, CertManagerIssuer, Condition, ExternalWorkload, FailurePolicy, HelmRelease,
         IdentityEventKind, IssuerScheme, Link, Owner, PodTrouble, Source, TrustBundle, Unmeshed, Values, WebhookKind,
@@ -472,6 +472,16 @@ fn each_state_names_its_cause_first_and_no_other_root() {
         let first: Vec<Code> = roots.iter().copied().take(case.found.len().max(1)).collect();
         assert_eq!(first, case.found, "{}: {roots:?}", case.name);
     }
+}
+
+#[test]
+fn a_month_from_now_leafs_are_no_matter_and_an_issuer_may_be() {
+    let anchor = anchor();
+    let issuer = Recipe::authority(ISSUER, -days(335), days(25)).signed_by(&anchor);
+    let mesh = TestMesh::of(anchor, issuer);
+    let then = Settings { now: at(days(30)), thresholds: Thresholds::default() };
+    let found: Vec<Code> = super::check(&mesh.snapshot, &then).findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(found, [Code::IssuerExpired]);
 }
 
 #[test]

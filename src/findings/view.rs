@@ -12,6 +12,9 @@ use super::Settings;
 pub(super) struct View<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) now: Timestamp,
+    /// When it was read. What renews itself every few hours (leafs, refusals) is judged as of then, whatever moment the
+    /// rest is asked about.
+    pub(super) seen_at: Timestamp,
     pub(super) thresholds: Thresholds,
     /// The ConfigMap's bundle.
     pub(super) roots: Option<&'a Bundle>,
@@ -32,6 +35,7 @@ impl<'a> View<'a> {
         Self {
             snapshot,
             now: settings.now,
+            seen_at: snapshot.taken_at,
             thresholds: settings.thresholds,
             roots: snapshot.trust_roots.found().and_then(|roots| roots.bundle.as_ref()),
             secret,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 
@@ -110,8 +111,7 @@ impl Bundle {
             self.problem(block.line, format!("a block of type {}, not CERTIFICATE", clip(label)));
             return;
         }
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
-        match STANDARD.decode(&block.body) {
+        match BASE64.decode(&block.body) {
             Err(_) => self.problem(block.line, "a CERTIFICATE block that is not base64".to_owned()),
             Ok(der) => match Certificate::parse(&der) {
                 Ok(certificate) => self.certificates.push(certificate),

@@ -6,8 +6,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use x509_parser::{
-    certificate::X509Certificate, extensions::GeneralName, oid_registry as oid, prelude::FromDer as _,
-    public_key::PublicKey, x509::SubjectPublicKeyInfo,
+    certificate::X509Certificate,
+    extensions::{GeneralName, KeyUsage},
+    oid_registry as oid,
+    prelude::FromDer as _,
+    public_key::PublicKey,
+    x509::SubjectPublicKeyInfo,
 };
 
 use super::{Fingerprint, Lifetime};
@@ -197,7 +201,7 @@ impl Facts {
             signature: signature_name(&parsed.signature_algorithm.algorithm),
             is_ca: basic.is_some_and(|constraints| constraints.ca),
             path_len: basic.and_then(|constraints| constraints.path_len_constraint),
-            may_sign_certificates: usage.is_none_or(|usage| usage.key_cert_sign()),
+            may_sign_certificates: usage.is_none_or(KeyUsage::key_cert_sign),
             spki: Fingerprint::of(parsed.public_key().raw),
             raw_subject: parsed.subject().as_raw().to_vec(),
             raw_issuer: parsed.issuer().as_raw().to_vec(),

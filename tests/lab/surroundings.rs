@@ -74,7 +74,8 @@ fn a_server_that_breaks_off_is_an_error_and_no_panic() -> Result {
 
 /// Promises a long answer on every connection and closes it after the first bytes.
 fn break_off(listener: &TcpListener) {
-    const BEGINNING: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{\"items\":[";
+    const BEGINNING: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{\"items\":[";
     for connection in listener.incoming() {
         let Ok(mut connection) = connection else { return };
         let mut request = [0; 4096];

@@ -5,3 +5,4 @@ mod fixtures;
 mod protobuf;
 mod recorded;
 mod stream;
+mod surroundings;

@@ -132,7 +132,8 @@ fn select(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<String, Error
 
 /// Whether the kubeconfig itself names a proxy for the context's cluster.
 fn has_own_proxy(kubeconfig: &Kubeconfig, context: &str) -> bool {
-    let context = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
+    let context =
+        kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
     let cluster = context.and_then(|context| kubeconfig.clusters.iter().find(|named| named.name == context.cluster));
     let proxy = cluster.and_then(|named| named.cluster.as_ref()).and_then(|cluster| cluster.proxy_url.as_deref());
     proxy.is_some_and(|proxy| !proxy.is_empty())

@@ -87,7 +87,9 @@ mod tests {
     fn names_and_what_lies_below_them() {
         assert!(direct("https://example.com", "example.com") && direct("https://api.example.com", "example.com"));
         assert!(!direct("https://badexample.com", "example.com"));
-        assert!(direct("https://api.example.com", ".example.com") && direct("https://api.example.com", "*.example.com"));
+        assert!(
+            direct("https://api.example.com", ".example.com") && direct("https://api.example.com", "*.example.com")
+        );
         assert!(!direct("https://example.com", ".example.com"));
         assert!(direct("https://anything", "*") && !direct("https://anything", "."));
     }

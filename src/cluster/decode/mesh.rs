@@ -25,7 +25,8 @@ pub fn external_workload(value: &Value) -> ExternalWorkload {
     ExternalWorkload {
         namespace: object.namespace().to_owned(),
         name: object.name().to_owned(),
-        identity: object.text("/spec/meshTLS/identity").map(str::to_owned),
+        // v1alpha1 wrote it in another case.
+        identity: object.text("/spec/meshTLS/identity").or(object.text("/spec/meshTls/identity")).map(str::to_owned),
     }
 }
 

@@ -231,13 +231,14 @@ mod tests {
             |namespace, inject| Pod { namespace, inject, proxy: None, owner: None, ..pod("p", Anchors::Unknown) };
         let mut fold = Fold::new("linkerd", &[namespace("shop", Some("enabled")), namespace("plain", None)]);
         fold.push(&bare("shop", None));
+        fold.push(&bare("shop", Some("")));
         fold.push(&bare("shop", Some("disabled")));
         fold.push(&Pod { host_network: true, ..bare("shop", None) });
         fold.push(&bare("plain", None));
         fold.push(&bare("plain", Some("ingress")));
         let unmeshed = fold.finish().unmeshed;
         let namespaces: Vec<_> = unmeshed.iter().map(|unmeshed| (&*unmeshed.namespace, unmeshed.pods)).collect();
-        assert_eq!(namespaces, [("plain", 1), ("shop", 1)]);
+        assert_eq!(namespaces, [("plain", 1), ("shop", 2)]);
     }
 
     #[test]

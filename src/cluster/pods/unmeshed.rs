@@ -21,7 +21,7 @@ impl Unproxied {
     pub(super) fn push(&mut self, pod: &Pod<'_>) {
         // The injector leaves pods on the host's network alone, and its namespace's annotation to the pod's own
         // (linkerd2, pkg/inject/report.go).
-        let wanted = match pod.inject {
+        let wanted = match pod.inject.filter(|own| !own.is_empty()) {
             Some(own) => asks(Some(own)),
             None => self.injected.contains(pod.namespace),
         };

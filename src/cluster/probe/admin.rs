@@ -78,11 +78,7 @@ fn path_only(path: &str) -> &str {
 }
 
 fn unanswered(error: &hyper::Error) -> String {
-    if error.is_parse() {
-        "it does not answer in HTTP".to_owned()
-    } else {
-        "it hangs up without an answer".to_owned()
-    }
+    if error.is_parse() { "it does not answer in HTTP".to_owned() } else { "it hangs up without an answer".to_owned() }
 }
 
 /// The outer error is one of the connection.

@@ -55,9 +55,10 @@ pub(super) fn sample(mesh: &Mesh) -> Vec<Target> {
 type Place = (usize, usize);
 
 fn groups(mesh: &Mesh) -> impl Iterator<Item = (Place, &Workload, &PodGroup)> {
-    mesh.workloads.iter().enumerate().flat_map(|(w, workload)| {
-        workload.groups.iter().enumerate().map(move |(g, group)| ((w, g), workload, group))
-    })
+    mesh.workloads
+        .iter()
+        .enumerate()
+        .flat_map(|(w, workload)| workload.groups.iter().enumerate().map(move |(g, group)| ((w, g), workload, group)))
 }
 
 /// The pod that speaks for its group: the first by name that is not in trouble, else the first.

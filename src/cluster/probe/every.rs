@@ -14,7 +14,8 @@ const PAGE: usize = 500;
 
 /// All pods with a proxy of the control plane in `control_plane_ns`; where they can't be listed, those known by name.
 pub(super) async fn pod(cluster: &Cluster, mesh: &Mesh, control_plane_ns: &str) -> Vec<Target> {
-    if mesh.workloads.iter().flat_map(|workload| &workload.groups).all(|group| group.pods as usize == group.names.len()) {
+    if mesh.workloads.iter().flat_map(|workload| &workload.groups).all(|group| group.pods as usize == group.names.len())
+    {
         return assign(mesh, &[]);
     }
     let mut listed = Vec::new();
@@ -183,10 +184,7 @@ mod tests {
                 workload(
                     "web",
                     None,
-                    vec![
-                        group(BundleRef::Literal(0), &["web-a-1"], 1),
-                        group(BundleRef::Literal(1), &["web-b-1"], 1),
-                    ],
+                    vec![group(BundleRef::Literal(0), &["web-a-1"], 1), group(BundleRef::Literal(1), &["web-b-1"], 1)],
                 ),
             ],
             ..Mesh::default()

@@ -94,7 +94,8 @@ fn target_port(service: &Service, pod: &Pod, port: u16) -> Option<u16> {
 fn named_port(pod: &Pod, name: &str) -> Option<u16> {
     let spec = pod.spec.as_ref()?;
     let sidecars = spec.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
-    let ports = spec.containers.iter().chain(sidecars).flat_map(|container: &Container| container.ports.iter().flatten());
+    let ports =
+        spec.containers.iter().chain(sidecars).flat_map(|container: &Container| container.ports.iter().flatten());
     let found = ports.into_iter().find(|port| port.name.as_deref() == Some(name))?;
     u16::try_from(found.container_port).ok()
 }

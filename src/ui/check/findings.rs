@@ -66,13 +66,11 @@ pub(super) fn next_steps(answer: &Answer<'_>, look: Look) -> String {
     }
     let mut out = look.paint(Tone::Strong, "What to do next") + "\n";
     for (index, cause) in causes.iter().enumerate() {
-        let mut start = format!("{:>2}. {}  ", index + 1, cause.code);
-        for step in &cause.next {
-            for line in step_lines(&start, step, look.text_width()) {
-                out += &line;
-                out.push('\n');
-            }
-            start = INDENT.to_owned();
+        let first = format!("{:>2}. {}  ", index + 1, cause.code);
+        let starts = std::iter::once(first.as_str()).chain(std::iter::repeat(INDENT));
+        for line in starts.zip(&cause.next).flat_map(|(start, step)| step_lines(start, step, look.text_width())) {
+            out += &line;
+            out.push('\n');
         }
     }
     out
