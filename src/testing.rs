@@ -42,7 +42,7 @@ pub(crate) struct Recipe {
     name: String,
     from: i64,
     to: i64,
-    ca: Option<Option<u8>>,
+    ca: bool,
     dns: Vec<String>,
     algorithm: &'static rcgen::SignatureAlgorithm,
 }
@@ -50,23 +50,16 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// An authority valid from `from` to `to` hours from now.
     pub(crate) fn authority(name: &str, from: i64, to: i64) -> Self {
-        Self {
-            name: name.to_owned(),
-            from,
-            to,
-            ca: Some(None),
-            dns: Vec::new(),
-            algorithm: &rcgen::PKCS_ECDSA_P256_SHA256,
-        }
+        Self { name: name.to_owned(), from, to, ca: true, dns: Vec::new(), algorithm: &rcgen::PKCS_ECDSA_P256_SHA256 }
     }
 
     /// An end-entity certificate for a DNS name.
     pub(crate) fn leaf(dns: &str, from: i64, to: i64) -> Self {
-        Self { ca: None, dns: vec![dns.to_owned()], ..Self::authority(dns, from, to) }
+        Self { ca: false, dns: vec![dns.to_owned()], ..Self::authority(dns, from, to) }
     }
 
     pub(crate) fn not_a_ca(self) -> Self {
-        Self { ca: None, ..self }
+        Self { ca: false, ..self }
     }
 
     pub(crate) fn with(self, algorithm: &'static rcgen::SignatureAlgorithm) -> Self {
@@ -82,11 +75,8 @@ impl Recipe {
         params.serial_number = Some(SERIAL.fetch_add(1, Ordering::Relaxed).into());
         params.not_before = time::OffsetDateTime::from_unix_timestamp(at(self.from).as_second()).unwrap();
         params.not_after = time::OffsetDateTime::from_unix_timestamp(at(self.to).as_second()).unwrap();
-        params.is_ca = match self.ca {
-            Some(None) => rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained),
-            Some(Some(length)) => rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(length)),
-            None => rcgen::IsCa::ExplicitNoCa,
-        };
+        params.is_ca =
+            if self.ca { rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained) } else { rcgen::IsCa::ExplicitNoCa };
         params
     }
 

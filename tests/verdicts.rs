@@ -1,7 +1,14 @@
 //! Verdicts over the recorded states of a real mesh, without a server; nothing could be probed there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test says where it stops"
+)]
+
 #[path = "common/fixtures.rs"]
-#[allow(dead_code, reason = "shared with the tests of the reader")]
 mod fixtures;
 
 use linkerd_certs::{

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -68,7 +69,10 @@ impl Pki {
 }
 
 /// A mesh in a cluster: how to reach it, and where to leave the private keys for those who test with them.
+///
+/// Nobody else can make one: what installs and uninstalls must never meet a cluster that is not the lab's.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Mesh {
     /// kubectl and helm for the cluster.
     pub kube: Kubectl,
@@ -132,27 +136,21 @@ impl Mesh {
     pub async fn uninstall(&self) -> Result<()> {
         let global = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
         let delete = ["delete", "--ignore-not-found", "--wait=false"];
-        // Webhooks first: they must not hold up what follows.
-        for label in ["linkerd.io/control-plane-ns", "linkerd.io/extension", "linkerd-certs.lab/state"] {
-            self.kube.run(&[&delete[..], &[global, "-l", label]].concat()).await?;
-        }
+        let labels = ["linkerd.io/control-plane-ns", "linkerd.io/extension", "linkerd-certs.lab/state"];
+        let crds = [crds::names(&crds::cert_manager()), crds::names(&crds::multicluster())].concat();
+        let crds: Vec<_> = crds.iter().map(String::as_str).collect();
+        // Webhooks before the namespaces: they must not hold up what follows.
+        let mut first = vec![[&delete[..], &["crd"], &crds].concat()];
+        first.extend(labels.map(|label| [&delete[..], &[global, "-l", label]].concat()));
+        try_join_all(first.iter().map(|args| self.kube.run(args))).await?;
         self.kube.run(&[&delete[..], &["namespace"], NAMESPACES].concat()).await?;
-        for namespace in NAMESPACES {
-            let all = ["delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false", "-n", namespace];
-            self.kube.run(&all).await?;
-        }
-        for crds in [crds::cert_manager(), crds::multicluster()] {
-            let names = crds::names(&crds);
-            self.kube
-                .run(&[&delete[..], &["crd"], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat())
-                .await?;
-        }
+        let force = ["delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false", "-n"];
+        let pods: Vec<_> = NAMESPACES.iter().map(|namespace| [&force[..], &[namespace]].concat()).collect();
+        try_join_all(pods.iter().map(|args| self.kube.run(args))).await?;
+        let list = [&["get", "namespace", "--ignore-not-found", "-o", "name"], NAMESPACES].concat();
         until("the namespaces to go", Duration::from_secs(90), async || {
-            let list = self
-                .kube
-                .run(&[&["get", "namespace", "--ignore-not-found", "-o", "name"], NAMESPACES].concat())
-                .await?;
-            Ok(if list.trim().is_empty() { Ok(()) } else { Err(list) })
+            let left = self.kube.run(&list).await?;
+            Ok(if left.trim().is_empty() { Ok(()) } else { Err(left) })
         })
         .await
     }

@@ -107,7 +107,11 @@ pub(crate) async fn bench(BenchArgs { name, pods, runs, no_kubectl }: BenchArgs)
     let access = Access::of(&kubeconfig)?;
     let list = "/api/v1/pods?resourceVersion=0";
     let mut runners = vec![
-        Runner { name: "curl, protobuf", program: "curl".into(), words: access.curl(list, "application/vnd.kubernetes.protobuf") },
+        Runner {
+            name: "curl, protobuf",
+            program: "curl".into(),
+            words: access.curl(list, "application/vnd.kubernetes.protobuf"),
+        },
         Runner { name: "check --probe none", program: binary.clone(), words: words(&["check", "--probe", "none"]) },
         Runner { name: "check", program: binary, words: words(&["check"]) },
         Runner { name: "curl, JSON", program: "curl".into(), words: access.curl(list, "application/json") },
@@ -169,9 +173,8 @@ impl Runner<'_> {
         let mut memory = 0;
         let status = loop {
             memory = peak(pid).unwrap_or(memory);
-            match tokio::time::timeout(Duration::from_millis(2), child.wait()).await {
-                Ok(status) => break status.map_err(|error| failed(error.to_string()))?,
-                Err(_) => continue,
+            if let Ok(status) = tokio::time::timeout(Duration::from_millis(2), child.wait()).await {
+                break status.map_err(|error| failed(error.to_string()))?;
             }
         };
         let wall = started.elapsed();

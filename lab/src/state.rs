@@ -16,6 +16,11 @@ mod webhooks;
 /// A step of a state: what is done to a mesh that was installed with these certificates.
 type Step = for<'a> fn(&'a Stage) -> std::pin::Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
+/// Seconds in which control plane and workloads come up on two free cores, with some to spare.
+const SOON: i64 = 70;
+/// The same on a machine that is busy otherwise.
+const LATER: i64 = 240;
+
 /// One named state.
 #[derive(Clone, Copy)]
 pub struct State {
@@ -26,6 +31,8 @@ pub struct State {
     /// How the mesh is installed, unless the caller says otherwise.
     pub mode: Mode,
     pki: fn() -> Result<Pki>,
+    /// Certificates of which one ends after so many seconds, in place of `pki`.
+    ending: Option<fn(i64) -> Result<Pki>>,
     /// Done after the control plane is applied, before its pods are awaited.
     early: Option<Step>,
     /// Done with everything in place and ready.
@@ -41,7 +48,7 @@ pub(crate) struct Stage {
 
 impl State {
     const fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, mode: Mode::Cli, pki: Pki::usual, early: None, steps: None }
+        Self { name, about, mode: Mode::Cli, pki: Pki::usual, ending: None, early: None, steps: None }
     }
 
     const fn mode(self, mode: Mode) -> Self {
@@ -50,6 +57,10 @@ impl State {
 
     const fn pki(self, pki: fn() -> Result<Pki>) -> Self {
         Self { pki, ..self }
+    }
+
+    const fn ending(self, pki: fn(i64) -> Result<Pki>) -> Self {
+        Self { ending: Some(pki), ..self }
     }
 
     const fn early(self, step: Step) -> Self {
@@ -78,7 +89,7 @@ pub const ALL: &[State] = &[
     State::new("garbage-in-bundle", "the ConfigMap holds text and a broken block beside the anchor")
         .then(step!(trust::garbage)),
     State::new("anchor-expired", "the only anchor has run out under a running mesh; a restarted web gets no leaf")
-        .pki(trust::short_anchor)
+        .ending(trust::short_anchor)
         .then(step!(trust::wait_for_anchor)),
     State::new("anchor-near-end", "the anchor of ten years has 40 days left").pki(trust::old_anchor),
     State::new(
@@ -87,7 +98,7 @@ pub const ALL: &[State] = &[
     )
     .then(step!(issuer::expired)),
     State::new("dead-issuer", "the issuer ran out under a running mesh; a restarted web gets no leaf")
-        .pki(issuer::short)
+        .ending(issuer::short)
         .then(step!(issuer::wait_for_end)),
     State::new(
         "premature-issuer",
@@ -154,19 +165,33 @@ pub fn find(name: &str) -> Result<&'static State> {
 pub async fn set(mesh: &Mesh, name: &str, mode: Option<Mode>) -> Result<Duration> {
     let begun = Instant::now();
     let wanted = find(name)?;
-    let mode = mode.unwrap_or(wanted.mode);
-    mesh.uninstall().await?;
-    let stage = Stage { mesh: mesh.clone(), pki: (wanted.pki)()? };
-    stage.mesh.render(mode, &stage.pki).await?;
-    if let Some(early) = wanted.early {
-        early(&stage).await?;
-    }
-    stage.mesh.ready().await?;
-    workloads::apply(&stage.mesh.kube).await?;
+    let stage = match wanted.ending {
+        None => wanted.install(mesh, mode, (wanted.pki)()?).await?,
+        Some(pki) => match wanted.install(mesh, mode, pki(SOON)?).await {
+            // On a busy machine the certificate can end before everything is up.
+            Err(Error::Timeout { .. } | Error::Command { .. }) => wanted.install(mesh, mode, pki(LATER)?).await?,
+            other => other?,
+        },
+    };
     if let Some(steps) = wanted.steps {
         steps(&stage).await?;
     }
     Ok(begun.elapsed())
+}
+
+impl State {
+    /// A clean install with workloads, everything ready.
+    async fn install(&self, mesh: &Mesh, mode: Option<Mode>, pki: Pki) -> Result<Stage> {
+        let stage = Stage { mesh: mesh.clone(), pki };
+        mesh.uninstall().await?;
+        mesh.render(mode.unwrap_or(self.mode), &stage.pki).await?;
+        if let Some(early) = self.early {
+            early(&stage).await?;
+        }
+        mesh.ready().await?;
+        workloads::apply(&mesh.kube).await?;
+        Ok(stage)
+    }
 }
 
 #[cfg(test)]

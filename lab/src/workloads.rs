@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::install::kubectl::{Kubectl, until};
@@ -34,6 +34,9 @@ pub struct Count {
 /// Creates the workloads, waits until every proxy is ready, pauses the one that is to be paused and sets the clients'
 /// counters to zero: what they count from here on is no start-up noise.
 pub async fn apply(kube: &Kubectl) -> Result<()> {
+    let (namespace, _) = MANIFEST.split_once("\n---\n").unwrap_or((MANIFEST, ""));
+    kube.apply(namespace).await?;
+    injection(kube, true).await?;
     kube.apply(MANIFEST).await?;
     ready(kube, NAMESPACE, PODS, Duration::from_mins(2)).await?;
     kube.run(&["rollout", "pause", "deployment/paused", "-n", NAMESPACE]).await?;
@@ -41,6 +44,22 @@ pub async fn apply(kube: &Kubectl) -> Result<()> {
         reset(kube, client).await?;
     }
     Ok(())
+}
+
+/// Waits until a new pod would get a proxy, or would get none. The API server takes up a changed webhook configuration
+/// a moment later, and with failurePolicy Ignore nothing else tells.
+pub async fn injection(kube: &Kubectl, wanted: bool) -> Result<()> {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE},
+        "spec": {"containers": [{"name": "probe", "image": IMAGE}]},
+    })
+    .to_string();
+    let what = if wanted { "injection into new pods" } else { "an end of injection" };
+    until(what, Duration::from_mins(1), async || {
+        let injected = kube.admit(&pod).await?.contains("linkerd-proxy");
+        Ok(if injected == wanted { Ok(()) } else { Err(format!("injected: {injected}")) })
+    })
+    .await
 }
 
 /// Waits until a namespace holds at least so many pods and every container of every one of them is ready.

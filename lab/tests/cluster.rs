@@ -1,5 +1,13 @@
 //! The cluster comes up, comes up again, works from the host, and goes without a trace.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test says where it stops"
+)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -28,7 +36,7 @@ async fn up_again_and_down() {
     let conditions = node.status.unwrap().conditions.unwrap();
     assert!(conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
     let poor = kubeconfig::client(&cluster.poor_kubeconfig()).await.unwrap();
-    let refused = Api::<Namespace>::all(poor).list(&Default::default()).await.unwrap_err();
+    let refused = Api::<Namespace>::all(poor).list(&kube::api::ListParams::default()).await.unwrap_err();
     assert!(matches!(refused, kube::Error::Api(status) if status.code == 403));
 
     a_pod_runs(&cluster, client).await;

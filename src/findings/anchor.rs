@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     Code, Finding, Severity,
-    text::{end, named, some_of},
+    text::{end, named, some_of, span},
     view::View,
 };
 
@@ -61,21 +61,25 @@ pub(super) fn lifetime(view: &View<'_>) -> Vec<Finding> {
 
 fn lifetime_of(view: &View<'_>, anchor: &Certificate) -> Option<Finding> {
     let used = view.in_use.contains(&anchor) || view.in_use.is_empty();
+    let left = span(anchor.lifetime().left(view.now));
+    let near = || format!("the trust anchor in use ends in {left}");
     let (code, severity, summary) = match (anchor.lifetime().stage(view.now, &view.thresholds), used) {
-        (Stage::Expired, true) => (Code::AnchorExpired, Severity::Critical, "the trust anchor in use has expired"),
-        (Stage::Expired, false) => {
-            (Code::AnchorExpiredUnused, Severity::Warning, "an expired trust anchor that nothing uses is in the bundle")
+        (Stage::Expired, true) => {
+            (Code::AnchorExpired, Severity::Critical, format!("the trust anchor in use expired {left} ago"))
         }
+        (Stage::Expired, false) => (
+            Code::AnchorExpiredUnused,
+            Severity::Warning,
+            "an expired trust anchor that nothing uses is in the bundle".to_owned(),
+        ),
         (Stage::NotYetValid, true) => {
-            (Code::AnchorNotYetValid, Severity::Critical, "the trust anchor in use is not valid yet")
+            (Code::AnchorNotYetValid, Severity::Critical, "the trust anchor in use is not valid yet".to_owned())
         }
         (Stage::NotYetValid, false) => {
-            (Code::AnchorNotYetValid, Severity::Warning, "a trust anchor in the bundle is not valid yet")
+            (Code::AnchorNotYetValid, Severity::Warning, "a trust anchor in the bundle is not valid yet".to_owned())
         }
-        (Stage::VeryNearEnd, true) => {
-            (Code::AnchorNearEnd, Severity::Critical, "the trust anchor in use is very near its end")
-        }
-        (Stage::NearEnd, true) => (Code::AnchorNearEnd, Severity::Warning, "the trust anchor in use is near its end"),
+        (Stage::VeryNearEnd, true) => (Code::AnchorNearEnd, Severity::Critical, near()),
+        (Stage::NearEnd, true) => (Code::AnchorNearEnd, Severity::Warning, near()),
         (Stage::Fine, _) | (Stage::NearEnd | Stage::VeryNearEnd, false) => return None,
     };
     let finding = Finding::new(code, severity, named(anchor), summary).seen(match code {

@@ -8,7 +8,7 @@ use crate::{
 
 use super::{
     Code, Finding, Severity,
-    text::{end, moment, named, some_of, workload},
+    text::{end, moment, named, some_of, span, workload},
     view::View,
 };
 
@@ -66,12 +66,16 @@ pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
 /// LC-I03, I04 and I05: where the issuer stands in its life.
 pub(super) fn lifetime(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
+    let left = span(issuer.lifetime().left(view.now));
+    let near = || format!("the identity issuer ends in {left}");
     let (code, severity, summary) = match issuer.lifetime().stage(view.now, &view.thresholds) {
         Stage::Fine => return Vec::new(),
-        Stage::Expired => (Code::IssuerExpired, Severity::Critical, "the identity issuer has expired"),
-        Stage::NotYetValid => (Code::IssuerNotYetValid, Severity::Critical, "the identity issuer is not valid yet"),
-        Stage::VeryNearEnd => (Code::IssuerNearEnd, Severity::Critical, "the identity issuer is very near its end"),
-        Stage::NearEnd => (Code::IssuerNearEnd, Severity::Warning, "the identity issuer is near its end"),
+        Stage::Expired => (Code::IssuerExpired, Severity::Critical, format!("the identity issuer expired {left} ago")),
+        Stage::NotYetValid => {
+            (Code::IssuerNotYetValid, Severity::Critical, "the identity issuer is not valid yet".to_owned())
+        }
+        Stage::VeryNearEnd => (Code::IssuerNearEnd, Severity::Critical, near()),
+        Stage::NearEnd => (Code::IssuerNearEnd, Severity::Warning, near()),
     };
     let finding = Finding::new(code, severity, named(issuer), summary);
     let finding = if code == Code::IssuerNotYetValid {

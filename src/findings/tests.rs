@@ -504,7 +504,9 @@ fn every_finding_says_what_was_seen_and_what_to_do() {
             speak(case, &finding.consequences);
         }
     }
-    all().iter().for_each(|case| speak(case.name, &case.mesh.check().findings));
+    for case in all() {
+        speak(case.name, &case.mesh.check().findings);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     Code, Finding, Severity,
-    text::{end, named},
+    text::{end, named, span},
     view::View,
 };
 
@@ -57,15 +57,22 @@ fn renew(webhook: &Webhook) -> String {
 pub(super) fn lifetime(view: &View<'_>) -> Vec<Finding> {
     each(view, |view, webhook| {
         let certificate = certificate(webhook)?;
+        let (service, left) = (&webhook.service, span(certificate.lifetime().left(view.now)));
+        let near = || format!("the certificate of webhook {service} ends in {left}");
         let (code, severity, summary) = match certificate.lifetime().stage(view.now, &view.thresholds) {
             Stage::Fine => return None,
-            Stage::Expired | Stage::NotYetValid => {
-                (Code::WebhookExpired, Severity::Critical, "the webhook's certificate is not valid now")
-            }
-            Stage::VeryNearEnd => {
-                (Code::WebhookNearEnd, Severity::Critical, "the webhook's certificate is very near its end")
-            }
-            Stage::NearEnd => (Code::WebhookNearEnd, Severity::Warning, "the webhook's certificate is near its end"),
+            Stage::Expired => (
+                Code::WebhookExpired,
+                Severity::Critical,
+                format!("the certificate of webhook {service} expired {left} ago"),
+            ),
+            Stage::NotYetValid => (
+                Code::WebhookExpired,
+                Severity::Critical,
+                format!("the certificate of webhook {service} is not valid yet"),
+            ),
+            Stage::VeryNearEnd => (Code::WebhookNearEnd, Severity::Critical, near()),
+            Stage::NearEnd => (Code::WebhookNearEnd, Severity::Warning, near()),
         };
         let finding = Finding::new(code, severity, subject(webhook), summary).seen(format!(
             "{} {}",
@@ -99,7 +106,7 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
             Code::WebhookUntrusted,
             Severity::Critical,
             subject(webhook),
-            "the API server's caBundle does not verify the webhook's certificate",
+            format!("the API server's caBundle does not verify webhook {}", webhook.service),
         )
         .seen(why)
         .seen(format!("{} holds {}", secret(webhook)?.meta.reference(), named(leaf)))

@@ -8,6 +8,14 @@
 //!
 //! Run with `--test-threads 1`: there is one cluster.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test says where it stops"
+)]
+
 mod edits;
 mod harness;
 mod recorded;

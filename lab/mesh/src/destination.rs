@@ -6,8 +6,8 @@
 
 mod follow;
 mod resolve;
-mod service;
-mod world;
+pub(crate) mod service;
+pub(crate) mod world;
 
 use std::sync::Arc;
 
@@ -30,10 +30,11 @@ pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     let admin = Admin::start(flags.listen_or("metrics-addr", 9996), String::new).await?;
     let client = kube::Client::try_default().await?;
     let world = Arc::new(World::new(mesh));
-    let mut synced = follow::start(client, &world);
+    follow::start(client, &world);
+    let mut unread = world.unread.subscribe();
     tokio::spawn(async move {
-        // The sender is held by what follows the cluster, for as long as the process runs.
-        if synced.wait_for(|left| *left == 0).await.is_ok() {
+        // The sender lives as long as the world, which the server holds.
+        if unread.wait_for(|left| *left == 0).await.is_ok() {
             info!("caches synced");
             admin.set_ready();
         }

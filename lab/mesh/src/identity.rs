@@ -33,6 +33,7 @@ const ANCHORS: &str = "/var/run/linkerd/identity/trust-roots/ca-bundle.crt";
 const ISSUER: &str = "/var/run/linkerd/identity/issuer";
 
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
+    notes::start_clock();
     let namespace = flags.text_or("controller-namespace", "linkerd").to_owned();
     let trust_domain = flags.text_or("identity-trust-domain", "cluster.local").to_owned();
     let folder = PathBuf::from(flags.text_or("issuer", ISSUER));

@@ -6,9 +6,6 @@ use crate::error::Result;
 use crate::install::{NAMESPACE, Pki};
 use crate::trust::{self, DAY, HOUR, Life, Pair, YEAR};
 
-/// Long enough for control plane and workloads to come up, on a slow machine too.
-const SOON: i64 = 60;
-
 /// An expired issuer is put in the Secret and the control plane restarted: the new identity does not start on it, and
 /// the rollout keeps the old one, which signs from memory.
 pub(super) async fn expired(stage: &Stage) -> Result<()> {
@@ -27,9 +24,9 @@ pub(super) async fn expired(stage: &Stage) -> Result<()> {
         .await
 }
 
-/// An issuer that ends within the minute; leafs end with it.
-pub(super) fn short() -> Result<Pki> {
-    Pki::lasting(Life::of(YEAR), Life::of(SOON))
+/// An issuer that ends soon; leafs end with it.
+pub(super) fn short(soon: i64) -> Result<Pki> {
+    Pki::lasting(Life::of(YEAR), Life::of(soon))
 }
 
 /// The issuer really runs out; what is established goes on, and what restarts stays without a leaf.

@@ -6,9 +6,6 @@ use crate::error::Result;
 use crate::install::Pki;
 use crate::trust::{self, DAY, Life, YEAR};
 
-/// Long enough for control plane and workloads to come up, on a slow machine too.
-const SOON: i64 = 60;
-
 pub(super) async fn extended(stage: &Stage) -> Result<()> {
     let new = trust::anchor(trust::ANCHOR, Life::of(10 * YEAR))?;
     stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new])).await
@@ -33,9 +30,9 @@ pub(super) async fn garbage(stage: &Stage) -> Result<()> {
     stage.mesh.set_bundle(&text).await
 }
 
-/// An anchor that ends within the minute, with an issuer that outlives it: leafs are not cut short by its end.
-pub(super) fn short_anchor() -> Result<Pki> {
-    Pki::lasting(Life::aged(10 * YEAR - SOON, SOON), Life::of(YEAR))
+/// An anchor that ends soon, with an issuer that outlives it: leafs are not cut short by its end.
+pub(super) fn short_anchor(soon: i64) -> Result<Pki> {
+    Pki::lasting(Life::aged(10 * YEAR - soon, soon), Life::of(YEAR))
 }
 
 /// Go's verifier minds the anchor's own end, so identity refuses the next leaf; rustls in the proxies does not.

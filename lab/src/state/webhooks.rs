@@ -1,14 +1,10 @@
 //! States of the webhook certificates.
 
-use std::time::Duration;
-
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::json;
 
 use super::Stage;
 use crate::error::Result;
 use crate::install::NAMESPACE;
-use crate::install::kubectl::until;
 use crate::trust::{self, DAY, HOUR, Life, Pair};
 use crate::workloads;
 
@@ -26,13 +22,17 @@ pub(super) async fn expired(stage: &Stage) -> Result<()> {
         stage.set_webhook_secret(NAMESPACE, name, &pair).await?;
         stage.set_ca_bundle(configuration, &BASE64_STANDARD.encode(pair.crt().trim())).await?;
     }
-    Ok(())
+    workloads::injection(&stage.mesh.kube, false).await
 }
 
-/// The Secret was renewed and the caBundle forgotten.
+/// The Secret was renewed, the injector restarted, and the caBundle forgotten. Without the restart the API server would
+/// go on over the connection it has.
 pub(super) async fn mismatch(stage: &Stage) -> Result<()> {
     let pair = certificate("linkerd-proxy-injector", NAMESPACE, Life::of(365 * DAY))?;
-    stage.set_webhook_secret(NAMESPACE, "linkerd-proxy-injector", &pair).await
+    stage.set_webhook_secret(NAMESPACE, "linkerd-proxy-injector", &pair).await?;
+    stage.mesh.restart(&["proxy-injector"]).await?;
+    stage.mesh.rolled_out("proxy-injector").await?;
+    workloads::injection(&stage.mesh.kube, false).await
 }
 
 /// With failurePolicy Ignore, pods made while the caBundle is wrong come up without a proxy, and nothing says so.
@@ -40,16 +40,7 @@ pub(super) async fn unmeshed(stage: &Stage) -> Result<()> {
     let right = stage.ca_bundle(INJECTOR).await?;
     let wrong = certificate("linkerd-proxy-injector", NAMESPACE, Life::of(365 * DAY))?;
     stage.set_ca_bundle(INJECTOR, &BASE64_STANDARD.encode(wrong.crt().trim())).await?;
-    // The API server takes up a changed webhook configuration a moment later.
-    let pod =
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": workloads::NAMESPACE},
-        "spec": {"containers": [{"name": "probe", "image": workloads::IMAGE}]}})
-        .to_string();
-    until("a pod without a proxy", Duration::from_secs(30), async || {
-        let meshed = stage.mesh.kube.admit(&pod).await?.contains("linkerd-proxy");
-        Ok(if meshed { Err("the injector still answers".to_owned()) } else { Ok(()) })
-    })
-    .await?;
+    workloads::injection(&stage.mesh.kube, false).await?;
     stage.roll("deployment/web").await?;
     stage.set_ca_bundle(INJECTOR, &right).await
 }

@@ -32,15 +32,21 @@ impl IdentityEvents {
         let Some(event) = event(Object::new(value)) else { return };
         if event.kind != IdentityEventKind::IssuedLeafCertificate {
             self.others.push(event);
-            keep_newest(&mut self.others, MOST_OTHERS);
+            if self.others.len() >= 2 * MOST_OTHERS {
+                keep_newest(&mut self.others, MOST_OTHERS);
+            }
         } else if event.message.contains(&self.identities) {
             self.leafs.push(event);
-            keep_newest(&mut self.leafs, MOST_LEAFS);
+            if self.leafs.len() >= 2 * MOST_LEAFS {
+                keep_newest(&mut self.leafs, MOST_LEAFS);
+            }
         }
     }
 
     /// All that were kept, oldest first.
-    pub fn finish(self) -> Vec<IdentityEvent> {
+    pub fn finish(mut self) -> Vec<IdentityEvent> {
+        keep_newest(&mut self.others, MOST_OTHERS);
+        keep_newest(&mut self.leafs, MOST_LEAFS);
         let mut events = self.others;
         events.extend(self.leafs);
         events.sort_by(by_age);
@@ -49,12 +55,9 @@ impl IdentityEvents {
     }
 }
 
-/// Sorts only when there are twice as many as asked for, and may leave up to that many.
 fn keep_newest(events: &mut Vec<IdentityEvent>, most: usize) {
-    if events.len() >= 2 * most {
-        events.sort_by(by_age);
-        events.drain(..events.len() - most);
-    }
+    events.sort_by(by_age);
+    events.drain(..events.len().saturating_sub(most));
 }
 
 fn by_age(one: &IdentityEvent, other: &IdentityEvent) -> std::cmp::Ordering {
@@ -123,7 +126,7 @@ mod tests {
         }));
         let events = events.finish();
         assert_eq!(events[0].kind, IdentityEventKind::IssuerUpdateSkipped);
-        assert!(events.len() > MOST_LEAFS && events.len() <= 2 * MOST_LEAFS);
+        assert_eq!(events.len(), 1 + MOST_LEAFS);
         assert!(events.last().unwrap().message.ends_with(": 999"));
         assert!(events.is_sorted_by_key(|event| event.at));
     }

@@ -172,6 +172,7 @@ mod tests {
 
     const PATTERN: &str = "$(_pod_sa).$(_pod_ns).serviceaccount.identity.linkerd.cluster.local";
 
+    #[expect(clippy::unnecessary_wraps, reason = "what a pod says of a time is optional")]
     fn at(second: i64) -> Option<Timestamp> {
         Some(Timestamp::from_second(second).unwrap())
     }

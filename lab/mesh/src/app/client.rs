@@ -25,8 +25,8 @@ pub(crate) struct Client {
     /// The time between two requests to a target.
     #[arg(long, default_value = "100ms", value_parser = time)]
     interval: Duration,
-    /// How long a request may take.
-    #[arg(long, default_value = "2s", value_parser = time)]
+    /// How long a request may take. A broken mesh refuses at once; a short limit would only count a busy machine.
+    #[arg(long, default_value = "10s", value_parser = time)]
     timeout: Duration,
     /// Keep one connection to each target open as well and count its requests apart.
     #[arg(long)]

@@ -12,14 +12,11 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
 
 use super::world::{Key, Mesh, Pod, Service, Slice, State, World};
 
-/// Starts following; the receiver tells how many kinds have not been read once.
-pub(crate) fn start(client: Client, world: &Arc<World>) -> watch::Receiver<usize> {
-    let (left, synced) = watch::channel(3);
-    let left = Arc::new(left);
+/// Starts following all of it.
+pub(crate) fn start(client: Client, world: &Arc<World>) {
     let pods = Kind::<core::Pod> {
         keys: |state| state.pods.keys().cloned().collect(),
         set: |state, mesh, key, pod| state.set_pod(key, pod.map(|pod| of_pod(pod, mesh))),
@@ -46,10 +43,9 @@ pub(crate) fn start(client: Client, world: &Arc<World>) -> watch::Receiver<usize
             }
         },
     };
-    tokio::spawn(pods.follow(client.clone(), Arc::clone(world), Arc::clone(&left)));
-    tokio::spawn(services.follow(client.clone(), Arc::clone(world), Arc::clone(&left)));
-    tokio::spawn(slices.follow(client, Arc::clone(world), left));
-    synced
+    tokio::spawn(pods.follow(client.clone(), Arc::clone(world)));
+    tokio::spawn(services.follow(client.clone(), Arc::clone(world)));
+    tokio::spawn(slices.follow(client, Arc::clone(world)));
 }
 
 /// How objects of a kind are kept.
@@ -62,7 +58,7 @@ impl<K> Kind<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    async fn follow(self, client: Client, world: Arc<World>, left: Arc<watch::Sender<usize>>) {
+    async fn follow(self, client: Client, world: Arc<World>) {
         let set = self.set;
         let config = watcher::Config::default();
         let mut events = watcher(Api::<K>::all(client), config).default_backoff().boxed();
@@ -82,7 +78,7 @@ where
                         world.change(|state| set(state, &world.mesh, key, None));
                     }
                     if std::mem::take(&mut first) {
-                        left.send_modify(|left| *left -= 1);
+                        world.unread.send_modify(|unread| *unread = unread.saturating_sub(1));
                     }
                 }
                 Ok(Event::Apply(object)) => {

@@ -40,6 +40,9 @@ impl api::destination_server::Destination for Destination {
             told: None,
             pending: Vec::new(),
         };
+        if !following.world.is_synced() {
+            return Err(Status::unavailable("the cluster has not been read yet"));
+        }
         if following.endpoints().is_none() {
             let authority = &following.authority;
             return Err(Status::invalid_argument(format!("not in the cluster: {authority}")));

@@ -39,6 +39,9 @@ pub(crate) struct Slice {
     pub(crate) ports: Vec<(String, u16)>,
 }
 
+/// Pods, services and slices.
+const KINDS: usize = 3;
+
 /// Namespace and name.
 pub(crate) type Key = (String, String);
 
@@ -56,11 +59,18 @@ pub(crate) struct World {
     state: RwLock<State>,
     /// Tells that something changed.
     pub(crate) changed: watch::Sender<()>,
+    /// How many kinds of objects have not been read once.
+    pub(crate) unread: watch::Sender<usize>,
 }
 
 impl World {
     pub(crate) fn new(mesh: Mesh) -> Self {
-        Self { mesh, state: RwLock::default(), changed: watch::channel(()).0 }
+        Self { mesh, state: RwLock::default(), changed: watch::channel(()).0, unread: watch::channel(KINDS).0 }
+    }
+
+    /// Whether all is known that there is; before that "not in the cluster" is no answer.
+    pub(crate) fn is_synced(&self) -> bool {
+        *self.unread.borrow() == 0
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {

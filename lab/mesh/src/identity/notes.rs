@@ -14,6 +14,11 @@ use crate::events::{Note, Severity};
 /// For Go's monotonic clock reading, which its times carry when printed.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// Lets the clock of the messages begin; otherwise it does with the first of them.
+pub(crate) fn start_clock() {
+    LazyLock::force(&STARTED);
+}
+
 /// Why a chain was refused; where it is about time, with the clock and the issuer's validity.
 pub(crate) fn refusal(
     error: &ChainError,

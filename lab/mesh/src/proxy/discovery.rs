@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use linkerd2_proxy_api::destination as api;
@@ -19,7 +19,10 @@ use super::route::{Endpoint, Route, Routes, Unresolved};
 
 /// How long a connection waits for the first answer about its target.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(250);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// An address outside the cluster may become a service's.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Discovery {
     shared: Arc<Shared>,
@@ -30,6 +33,13 @@ struct Shared {
     context: String,
     idle: Duration,
     table: Mutex<HashMap<SocketAddr, Entry>>,
+    /// Why the service does not answer, and since when.
+    trouble: Mutex<Option<Trouble>>,
+}
+
+struct Trouble {
+    since: Instant,
+    why: String,
 }
 
 struct Entry {
@@ -40,14 +50,14 @@ struct Entry {
 impl Discovery {
     pub(crate) fn new(config: &Config, creds: Arc<Credentials>) -> Self {
         let channel = control::channel(config.destination.clone(), creds);
-        Self {
-            shared: Arc::new(Shared {
-                client: DestinationClient::new(channel),
-                context: config.destination_context.clone(),
-                idle: config.discovery_idle,
-                table: Mutex::default(),
-            }),
-        }
+        Self::over(channel, config.destination_context.clone(), config.discovery_idle)
+    }
+
+    /// Asks over this channel; a route that nobody used for `idle` is given up.
+    fn over(channel: Channel, context: String, idle: Duration) -> Self {
+        let client = DestinationClient::new(channel);
+        let shared = Shared { client, context, idle, table: Mutex::default(), trouble: Mutex::default() };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -55,14 +65,30 @@ impl Routes for Discovery {
     async fn of(&self, target: SocketAddr) -> Result<Route, Unresolved> {
         let mut route = self.shared.lookup(target);
         let known = route.wait_for(Option::is_some);
-        match tokio::time::timeout(FIRST_ANSWER, known).await {
+        match tokio::time::timeout(self.shared.patience(), known).await {
             Ok(Ok(route)) => Ok(route.clone().unwrap_or(Route::Direct)),
-            _ => Err(Unresolved(target)),
+            _ => Err(Unresolved { target, why: self.shared.why() }),
         }
     }
 }
 
 impl Shared {
+    /// Once the service has not answered for a while, connections fail at once instead of waiting;
+    /// the real proxy calls it fail-fast.
+    fn patience(&self) -> Duration {
+        let waited = self.trouble().as_ref().map(|trouble| trouble.since.elapsed());
+        FIRST_ANSWER.saturating_sub(waited.unwrap_or_default())
+    }
+
+    fn why(&self) -> String {
+        let trouble = self.trouble();
+        trouble.as_ref().map_or_else(|| "no answer in time".into(), |trouble| trouble.why.clone())
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lookup(self: &Arc<Self>, target: SocketAddr) -> watch::Receiver<Option<Route>> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = table.entry(target).or_insert_with(|| {
@@ -96,17 +122,26 @@ impl Shared {
 
     /// Follows the stream, anew when it breaks; what was learned stays in use meanwhile.
     async fn stream(&self, target: SocketAddr, route: &watch::Sender<Option<Route>>) {
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.updates(target, route).await {
+                Ok(()) => pause = FIRST_PAUSE,
                 Err(status) if matches!(status.code(), Code::InvalidArgument | Code::NotFound) => {
                     route.send_replace(Some(Route::Direct));
-                    // Asked again only after the entry was dropped.
-                    std::future::pending::<()>().await;
+                    pause = ASK_AGAIN;
                 }
-                Err(status) => tracing::info!("destination of {target}: {status}"),
-                Ok(()) => {}
+                Err(status) => {
+                    let why = status.message().to_owned();
+                    let mut trouble = self.trouble();
+                    if trouble.is_none() {
+                        tracing::info!("the destination service does not answer: {why}");
+                    }
+                    let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
+                    *trouble = Some(Trouble { since, why });
+                }
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -116,7 +151,12 @@ impl Shared {
             path: target.to_string(),
             context_token: self.context.clone(),
         };
-        let mut updates = self.client.clone().get(asked).await?.into_inner();
+        let answered = self.client.clone().get(asked).await;
+        // A refusal is an answer too.
+        if answered.as_ref().err().is_none_or(|status| status.code() == Code::InvalidArgument) {
+            *self.trouble() = None;
+        }
+        let mut updates = answered?.into_inner();
         let mut endpoints = Vec::new();
         while let Some(update) = updates.message().await? {
             if let Some(now) = applied(&mut endpoints, update) {
@@ -170,3 +210,7 @@ fn address(tcp: linkerd2_proxy_api::net::TcpAddress) -> Option<SocketAddr> {
     };
     Some((ip, u16::try_from(tcp.port).ok()?).into())
 }
+
+#[cfg(test)]
+#[path = "discovery_test.rs"]
+mod tests;

@@ -20,8 +20,11 @@ pub(crate) struct Endpoint {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no answer from the destination service about {0}")]
-pub(crate) struct Unresolved(pub(crate) SocketAddr);
+#[error("the destination service cannot be asked about {target}: {why}")]
+pub(crate) struct Unresolved {
+    pub(crate) target: SocketAddr,
+    pub(crate) why: String,
+}
 
 /// Finds the route of a destination.
 pub(crate) trait Routes: Send + Sync + 'static {
