@@ -1,4 +1,4 @@
-//! A one-node Kubernetes on a [`Machine`](crate::machine::Machine) of its own.
+//! A one-node Kubernetes on a [`Machine`] of its own.
 //!
 //! The API server is reached from the host through a port on its loopback; the host's network is otherwise untouched.
 

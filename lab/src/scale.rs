@@ -34,7 +34,7 @@ const PODS_PER_NODE: usize = 200;
 const AT_ONCE: usize = 16;
 const CONTROLLERS: &str = "kube-controller-manager";
 
-/// Makes this many pods. Can be repeated after an interruption; another number needs [`clear`] first.
+/// Makes this many pods. Can be repeated after an interruption; another number needs [`clear()`] first.
 pub async fn pods(cluster: &Cluster, count: usize) -> Result<()> {
     let client = cluster.client().await?;
     let bundle = bundle(&client).await?;

@@ -19,8 +19,11 @@ async fn healthy() -> Result<Target> {
 }
 
 fn patch(target: &Target, object: &[&str], patch: &Value) -> Result {
-    let text = patch.to_string();
-    target.kubectl(&[&["patch"], object, &["--type", "merge", "--patch", &text]].concat())?;
+    // A file, since a bundle full of garbage is longer than an argument may be.
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), patch.to_string())?;
+    let path = file.path().display().to_string();
+    target.kubectl(&[&["patch"], object, &["--type", "merge", "--patch-file", &path]].concat())?;
     Ok(())
 }
 
