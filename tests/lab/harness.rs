@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use lab::cluster::Cluster;
+use lab::{cluster::Cluster, parts::Part};
 use serde_json::Value;
 
 pub type Failure = Box<dyn std::error::Error>;
@@ -65,7 +65,11 @@ impl Target {
 
     /// Runs kubectl as the administrator, with `input` on stdin, and returns what it printed.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("kubectl");
+        // The lab's own, since a machine may have none; for a given context the one that is there.
+        let mut command = match &self.kubeconfig {
+            Some(_) => Command::new(Part::Kubernetes.program("kubectl")?),
+            None => Command::new("kubectl"),
+        };
         command.args(arguments);
         if let Some(kubeconfig) = &self.kubeconfig {
             command.env("KUBECONFIG", kubeconfig);
