@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod fingerprint;
 pub mod key;
 pub mod lifetime;
+mod pem;
 pub mod verify;
 
 pub use bundle::{Bundle, PemProblem};

@@ -152,6 +152,10 @@ pub async fn workspace_program(package: &str, name: &str) -> Result<PathBuf> {
     {
         return Ok(this);
     }
+    // Cargo tells the tests of the binary's own package.
+    if let Some(program) = std::env::var_os(format!("CARGO_BIN_EXE_{name}")) {
+        return Ok(program.into());
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = command::output(
         Command::new(cargo)

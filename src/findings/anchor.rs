@@ -33,15 +33,31 @@ pub(super) fn none(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// LC-A02: something in the bundle is not a certificate. One broken block keeps every new proxy from starting.
+/// LC-A02: something in the bundle is not a certificate. One broken block keeps every new proxy from starting, and as
+/// little as a blank line at the end keeps identity from it.
 pub(super) fn garbage(view: &View<'_>) -> Vec<Finding> {
-    let Some(bundle) = view.roots.filter(|bundle| !bundle.problems.is_empty()) else { return Vec::new() };
-    let (severity, consequence) = if bundle.loads {
-        (Severity::Warning, "proxies skip it, other readers of the bundle may not")
-    } else {
-        (Severity::Critical, "a proxy that is given this text does not start: every restarted pod stays down")
+    let Some(bundle) = view.roots.filter(|bundle| !bundle.is_empty() || !bundle.problems.is_empty()) else {
+        return Vec::new();
     };
-    let problems = bundle.problems.iter().map(|problem| format!("line {}: {}", problem.line, problem.what));
+    let mut consequences = Vec::new();
+    if !bundle.loads {
+        consequences.push("a proxy that is given this text does not start: every restarted pod stays down".to_owned());
+    }
+    if !bundle.loads_in_identity {
+        consequences.push("the identity controller does not start with this text once it is restarted".to_owned());
+    }
+    let severity = if consequences.is_empty() { Severity::Warning } else { Severity::Critical };
+    if bundle.problems.is_empty() && consequences.is_empty() {
+        return Vec::new();
+    }
+    if consequences.is_empty() {
+        consequences.push("proxies and identity skip it, other readers of the bundle may not".to_owned());
+    }
+    let mut problems: Vec<String> =
+        bundle.problems.iter().map(|problem| format!("line {}: {}", problem.line, problem.what)).collect();
+    if problems.is_empty() {
+        problems.push("there are blank lines or white space around its certificates".to_owned());
+    }
     let finding = Finding::new(
         Code::GarbageInBundle,
         severity,
@@ -49,8 +65,8 @@ pub(super) fn garbage(view: &View<'_>) -> Vec<Finding> {
         "the trust bundle holds something that is not a certificate",
     )
     .seen_all(some_of(problems))
-    .seen(consequence)
-    .next(format!("restart nothing, and remove these lines from ca-bundle.crt in {}", view.roots_place()));
+    .seen_all(consequences)
+    .next(format!("restart nothing, and leave only certificates in ca-bundle.crt of {}", view.roots_place()));
     vec![finding]
 }
 

@@ -68,6 +68,10 @@ fn anchors() -> Vec<Case> {
             let text = pem(&mesh.anchor.certificate) + "-----BEGIN CERTIFICATE-----\nMIIB";
             mesh.roots().bundle = Some(Bundle::parse(&text));
         }),
+        case("a blank line at the end", &[Code::GarbageInBundle], |mesh| {
+            let text = pem(&mesh.anchor.certificate) + "\n";
+            mesh.roots().bundle = Some(Bundle::parse(&text));
+        }),
         {
             let anchor = Recipe::authority(ROOT, -days(365), -days(1)).self_signed();
             let issuer = good_issuer(&anchor);

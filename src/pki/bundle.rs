@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 
-use super::{Certificate, Fingerprint};
+use super::{Certificate, Fingerprint, pem};
 
 /// What a piece of PEM text holds. The text itself is not kept: it may hold anything, a private key included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,11 +16,13 @@ pub struct Bundle {
     /// What else stands in it, or does not parse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<PemProblem>,
-    /// SHA-256 of the raw text: what the injector writes to the annotation linkerd.io/trust-root-sha256.
+    /// SHA-256 of the raw text. That of the ConfigMap's text is what the injector writes to the annotation
+    /// linkerd.io/trust-root-sha256; the text that it puts into a proxy's environment ends with one more line feed.
     pub text_sha256: Fingerprint,
-    /// Whether a proxy that is given this text starts with it. One broken block is enough that it does not, and so is
-    /// a text without certificates (linkerd2-proxy, linkerd/meshtls/src/creds.rs, `watch`).
+    /// Whether a proxy that is given this text starts with it.
     pub loads: bool,
+    /// Whether the identity controller starts with it.
+    pub loads_in_identity: bool,
 }
 
 /// Something in PEM text that is no certificate.
@@ -47,7 +48,8 @@ impl Bundle {
             certificates: Vec::new(),
             problems: Vec::new(),
             text_sha256: Fingerprint::of(text.as_bytes()),
-            loads: loads_in_a_proxy(text),
+            loads: pem::loads_in_proxy(text),
+            loads_in_identity: pem::loads_in_identity(text),
         };
         let mut open: Option<Block<'_>> = None;
         for (number, line) in text.lines().enumerate() {
@@ -131,12 +133,6 @@ struct Block<'a> {
     line: usize,
     label: &'a str,
     body: String,
-}
-
-fn loads_in_a_proxy(text: &str) -> bool {
-    CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>().is_ok_and(|certificates| {
-        certificates.iter().any(|certificate| webpki::anchor_from_trusted_cert(certificate).is_ok())
-    })
 }
 
 /// Enough of a line to recognise it, and never so much that a key on the wrong line is shown.
