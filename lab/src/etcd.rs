@@ -43,7 +43,22 @@ pub(crate) async fn put(socket: &Path, objects: &[(String, Value)]) -> Result<()
             json!({"requestPut": {"key": STANDARD.encode(key), "value": STANDARD.encode(value.to_string())}})
         })
         .collect();
-    let answer = post(socket, "/v3/kv/txn", &json!({"success": puts}).to_string())
+    transact(socket, puts).await
+}
+
+/// Deletes everything whose key begins with this.
+pub(crate) async fn delete(socket: &Path, prefix: &str) -> Result<()> {
+    // The range ends before the first key that no longer has the prefix; keys here end in a slash or a letter.
+    let mut end = prefix.as_bytes().to_vec();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    let range = json!({"key": STANDARD.encode(prefix), "rangeEnd": STANDARD.encode(end)});
+    transact(socket, vec![json!({"requestDeleteRange": range})]).await
+}
+
+async fn transact(socket: &Path, operations: Vec<Value>) -> Result<()> {
+    let answer = post(socket, "/v3/kv/txn", &json!({"success": operations}).to_string())
         .await
         .map_err(Error::file("writing to etcd on", socket))?;
     let status = answer.lines().next().unwrap_or_default();

@@ -133,7 +133,8 @@ impl Machine {
         command.args(["-c", SPAWN]).arg(&pid).arg(self.log(name)).arg(program).args(args);
         let doing = format!("starting {name}");
         let status = command.stdin(stdin).status().await.map_err(Error::io(doing))?;
-        let started = poll(Duration::from_secs(5), async || pid.exists().then_some(())).await;
+        // The PID file is there a moment before the shell has become the program.
+        let started = poll(Duration::from_secs(5), async || self.runs(name).then_some(())).await;
         if status.success() && started.is_some() { Ok(()) } else { Err(self.died(name)) }
     }
 

@@ -5,7 +5,7 @@
 //! owners find everything as it should be. kwok keeps the simulated nodes alive, and from then on acts as
 //! their kubelet, so that a rollout works too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -32,6 +32,7 @@ const OWNERS: usize = 500;
 const PODS_PER_NODE: usize = 200;
 /// More at once only wait for one another in the API server.
 const AT_ONCE: usize = 16;
+/// Held meanwhile.
 const CONTROLLERS: &str = "kube-controller-manager";
 
 /// Makes this many pods. Can be repeated after an interruption; another number needs [`clear()`] first.
@@ -40,8 +41,7 @@ pub async fn pods(cluster: &Cluster, count: usize) -> Result<()> {
     let bundle = bundle(&client).await?;
     kwok::stop(cluster).await?;
     cluster.stop_process(CONTROLLERS).await?;
-    let socket = etcd::socket(&cluster.machine().dir().join("etcd"));
-    let made = make(&client, &socket, count, &bundle).await;
+    let made = make(&client, &socket(cluster), count, &bundle).await;
     kwok::start(cluster).await?;
     // The controllers come back whether all went well or not.
     cluster.start().await?;
@@ -73,11 +73,13 @@ async fn make(client: &Client, socket: &Path, count: usize, bundle: &str) -> Res
 
 /// A pod as the API server keeps it, with defaults, status and managed fields.
 async fn model(client: &Client, bundle: &str) -> Result<Value> {
-    let path = format!("/api/v1/namespaces/{}/pods", namespace_name(0));
+    // Where no injector looks: the pod is already as it would leave it.
+    let path = "/api/v1/namespaces/kube-system/pods";
     let mut pod = template::pod(bundle);
     // Without an owner and soon gone: what is copied has its own.
     owner(0).dress(&mut pod, 0, 0, "none");
     pod["metadata"]["name"] = "model".into();
+    pod["metadata"]["namespace"] = "kube-system".into();
     pod["metadata"]["ownerReferences"] = json!([]);
     let status = json!({"status": pod["status"].take()});
     create(client, &format!("{path}?fieldManager={CONTROLLERS}"), pod).await?;
@@ -118,9 +120,7 @@ async fn namespace(client: &Client, index: usize, count: usize) -> Result<()> {
             "another number of simulated pods is there; remove them first: lab scale --clear".into(),
         ));
     }
-    // Otherwise made by a controller, which is held; without it no pod is admitted.
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
-    create(client, &format!("/api/v1/namespaces/{name}/serviceaccounts"), account).await.map(drop)
+    Ok(())
 }
 
 fn namespace_name(index: usize) -> String {
@@ -139,6 +139,11 @@ async fn bundle(client: &Client) -> Result<String> {
     params.distinguished_name.push(rcgen::DnType::CommonName, "root.linkerd.cluster.local");
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     Ok(params.self_signed(&rcgen::KeyPair::generate()?)?.pem())
+}
+
+/// The cluster's etcd.
+fn socket(cluster: &Cluster) -> PathBuf {
+    etcd::socket(&cluster.machine().dir().join("etcd"))
 }
 
 async fn all(range: std::ops::Range<usize>, act: impl AsyncFn(usize) -> Result<()>) -> Result<()> {

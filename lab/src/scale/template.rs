@@ -91,11 +91,15 @@ pub(super) fn pod(bundle: &str) -> Value {
     pod
 }
 
-/// What the Deployment asks for; the injector adds the rest at admission.
+/// What the Deployment asks for; the injector adds the rest at admission. A rollout stays on the simulated nodes.
 fn pod_template(labels: &Value) -> Value {
     json!({
         "metadata": {"labels": labels},
-        "spec": {"containers": [{"name": "app", "image": "registry.internal.example/platform/backend:4.18.2"}]},
+        "spec": {
+            "containers": [{"name": "app", "image": "registry.internal.example/platform/backend:4.18.2"}],
+            "nodeSelector": {LABEL: "true"},
+            "tolerations": [{"key": LABEL, "operator": "Exists"}],
+        },
     })
 }
 
@@ -105,8 +109,7 @@ pub(super) fn namespace(name: &str, pods: usize) -> Value {
         "kind": "Namespace",
         "metadata": {
             "name": name,
-            // The pods are made as the injector would leave them, without asking it ten thousand times.
-            "labels": {LABEL: "true", "config.linkerd.io/admission-webhooks": "disabled"},
+            "labels": {LABEL: "true"},
             "annotations": {"linkerd.io/inject": "enabled", "lab.linkerd-certs/pods": pods.to_string()},
         },
     })
