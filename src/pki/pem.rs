@@ -42,20 +42,30 @@ struct Block<'a> {
 /// The first block that is whole; Go passes over whatever is not, and wants a block to begin at the start of a line.
 fn next_block(text: &str) -> Option<Block<'_>> {
     const BEGIN: &str = "-----BEGIN ";
-    let starts = text.match_indices(BEGIN).map(|(at, _)| at).filter(|&at| at == 0 || text[..at].ends_with('\n'));
-    starts.into_iter().find_map(|at| {
-        let (first, body) = text[at + BEGIN.len()..].split_once('\n')?;
-        let label = first.trim_end().strip_suffix("-----")?;
-        let (body, after) = body.split_once(&format!("-----END {label}-----"))?;
-        if body.contains(BEGIN) {
-            return None;
+    let mut starts = text.match_indices(BEGIN).map(|(at, _)| at).peekable();
+    while let Some(at) = starts.next() {
+        // A block ends before the next begins: each byte is looked at once, however much garbage there is.
+        let until = starts.peek().copied().unwrap_or(text.len());
+        if (at == 0 || text[..at].ends_with('\n'))
+            && let Some((label, der, end)) = whole_block(&text[at + BEGIN.len()..until])
+        {
+            // The rest of the end's own line is white space and belongs to it.
+            let rest = text[at + BEGIN.len() + end..].trim_start_matches([' ', '\t']);
+            let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
+            return Some(Block { label, der, rest });
         }
-        let encoded: String = body.split_whitespace().collect();
-        // The rest of the end's own line is white space and belongs to it.
-        let rest = after.trim_start_matches([' ', '\t']);
-        let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
-        Some(Block { label, der: BASE64.decode(encoded).ok()?, rest })
-    })
+    }
+    None
+}
+
+/// Label and content of a block from behind its `BEGIN `, and where its end line's dashes end.
+fn whole_block(text: &str) -> Option<(&str, Vec<u8>, usize)> {
+    let (first, body) = text.split_once('\n')?;
+    let label = first.trim_end().strip_suffix("-----")?;
+    let ending = format!("-----END {label}-----");
+    let (body, after) = body.split_once(&ending)?;
+    let encoded: String = body.split_whitespace().collect();
+    Some((label, BASE64.decode(encoded).ok()?, text.len() - after.len()))
 }
 
 #[cfg(test)]
