@@ -3,7 +3,6 @@
 use jiff::SignedDuration;
 
 use crate::{
-    pki::{Bundle, Certificate, verify},
     snapshot::{CertManagerCertificate, IdentityEventKind, Owner, condition},
     trust,
 };
@@ -190,17 +189,12 @@ pub(super) fn previous_anchor(view: &View<'_>) -> Vec<Finding> {
             .seen(end(anchor, view.now));
         findings.push(finding);
     }
-    if let Some(issuer) = view.issuer().filter(|issuer| untrusted(view, issuer, roots)) {
+    if let Some(issuer) = view.issuer().filter(|_| view.issuer_is_unknown_to(roots)) {
         let finding = bundle_lacks(view, format!("anchor of {}", named(issuer)))
             .seen(format!("the issuer in the Secret, {}, chains to none of its anchors", named(issuer)));
         findings.push(finding);
     }
     findings
-}
-
-fn untrusted(view: &View<'_>, issuer: &Certificate, roots: &Bundle) -> bool {
-    let at = view.now.clamp(issuer.lifetime().not_before, issuer.lifetime().not_after);
-    verify::as_identity(view.chain, roots, at) == Err(verify::Refusal::UnknownIssuer)
 }
 
 fn bundle_lacks(view: &View<'_>, subject: String) -> Finding {
@@ -236,11 +230,11 @@ pub(super) fn renewed_under_unloaded_anchor(view: &View<'_>) -> Vec<Finding> {
     let (Some(certificate), Some(issuer), Some(roots)) = (view.issuer_certificate(), view.issuer(), view.roots) else {
         return Vec::new();
     };
-    if untrusted(view, issuer, roots) {
+    if view.issuer_is_unknown_to(roots) {
         return Vec::new();
     }
     let not_loaded = match view.identity_bundle {
-        Some(loaded) => untrusted(view, issuer, loaded).then(|| "identity's own proxy has not loaded it".to_owned()),
+        Some(loaded) => view.issuer_is_unknown_to(loaded).then(|| "identity's own proxy has not loaded it".to_owned()),
         None => None,
     };
     let skipped = view

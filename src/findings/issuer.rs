@@ -1,7 +1,7 @@
 //! Family I, first half: the issuer as the Secret holds it.
 
 use crate::{
-    pki::{Certificate, KeyAlgorithm, KeyState, lifetime::Stage, verify},
+    pki::{Certificate, KeyAlgorithm, KeyState, lifetime::Stage},
     snapshot::{Source, condition},
     trust::Loaded,
 };
@@ -132,11 +132,7 @@ fn renewed_by_cert_manager(finding: Finding, certificate: &crate::snapshot::Cert
 /// LC-I06: a leaf of this issuer would be refused by identity's own check or by proxies that run now.
 pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
-    // Judged at a moment when both are valid: that it has expired is another finding.
-    let at = view.now.clamp(issuer.lifetime().not_before, issuer.lifetime().not_after);
-    let refuses = |bundle: &crate::pki::Bundle| {
-        !bundle.is_empty() && verify::as_identity(view.chain, bundle, at) == Err(verify::Refusal::UnknownIssuer)
-    };
+    let refuses = |bundle: &crate::pki::Bundle| view.issuer_is_unknown_to(bundle);
     let by_roots = view.roots.is_some_and(refuses);
     let refusing: Vec<&Loaded<'_>> = view.loaded.iter().filter(|loaded| loaded.bundle.is_some_and(refuses)).collect();
     if !by_roots && refusing.is_empty() {
@@ -237,7 +233,7 @@ pub(super) fn outlives_anchor(view: &View<'_>) -> Vec<Finding> {
     let (Some(issuer), Some(roots)) = (view.issuer(), view.roots) else { return Vec::new() };
     let signers: Vec<_> = roots.certificates.iter().filter(|anchor| issuer.is_signed_by(anchor)).collect();
     let Some(anchor) = signers.iter().max_by_key(|anchor| anchor.lifetime().not_after) else { return Vec::new() };
-    if *anchor == &issuer.clone() || issuer.lifetime().not_after <= anchor.lifetime().not_after {
+    if *anchor == issuer || issuer.lifetime().not_after <= anchor.lifetime().not_after {
         return Vec::new();
     }
     let finding = Finding::new(

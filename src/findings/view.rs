@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    pki::{Bundle, Certificate, Thresholds},
+    pki::{Bundle, Certificate, Thresholds, verify},
     snapshot::{CertManagerCertificate, IssuerSecret, Snapshot},
     trust::{self, Loaded, Presented},
 };
@@ -50,6 +50,14 @@ impl<'a> View<'a> {
     /// The issuer in the Secret.
     pub(super) fn issuer(&self) -> Option<&'a Certificate> {
         self.chain.first()
+    }
+
+    /// Whether the issuer in the Secret chains to no anchor of `bundle`. Judged at a moment at which the issuer is valid:
+    /// that it has expired is another finding.
+    pub(super) fn issuer_is_unknown_to(&self, bundle: &Bundle) -> bool {
+        let Some(lifetime) = self.issuer().map(Certificate::lifetime) else { return false };
+        let at = self.now.clamp(lifetime.not_before, lifetime.not_after);
+        verify::as_identity(self.chain, bundle, at) == Err(verify::Refusal::UnknownIssuer)
     }
 
     /// Name of the issuer Secret for messages.
