@@ -7,7 +7,7 @@ pub enum Error {
     /// There is no kubeconfig, or it cannot be read.
     #[error(
         "no usable kubeconfig: {reason}\n\
-         name one with --kubeconfig or the environment variable KUBECONFIG, or run inside a pod with a service account"
+         name one with --kubeconfig or KUBECONFIG, or run in a pod with an account"
     )]
     NoKubeconfig {
         /// What is wrong with it.
