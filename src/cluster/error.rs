@@ -112,6 +112,13 @@ pub enum Error {
     },
 }
 
+/// The name that was probably meant, as clap judges it for options.
+pub(crate) fn nearest(name: &str, names: &[String]) -> Option<String> {
+    let score = |candidate: &String| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
+    let best = names.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (score(best) > 0.8).then(|| best.clone())
+}
+
 fn meant(near: Option<&String>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
