@@ -262,6 +262,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
             name: "emojivoto".to_owned(),
             inject: Some("enabled".to_owned()),
             extension: None,
+            not_injected: false,
         }]),
         mesh: Source::Found(Mesh {
             bundles: vec![bundle.clone()],
@@ -272,6 +273,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
                 workload("emojivoto", "Deployment", "web", None, 2),
                 workload("emojivoto", "StatefulSet", "db", None, 2),
             ],
+            only: Vec::new(),
             unmeshed: Vec::new(),
         }),
         probes: Vec::new(),

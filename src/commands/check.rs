@@ -54,7 +54,7 @@ pub(super) async fn check(settings: Settings, ui: &Ui) -> Result<ExitStatus, Err
         return Ok(ExitStatus::Fine);
     }
     if let Some(namespace) = &settings.namespace {
-        scope::narrow(&mut snapshot, namespace);
+        scope::narrow(&mut snapshot, namespace)?;
     }
     // What was seen is judged as of when it was seen: an old snapshot does not accuse proxies of leafs that they have
     // long since replaced.

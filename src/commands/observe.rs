@@ -44,7 +44,9 @@ impl Origin {
             ProbeArg::Sample => ProbeScope::Sample,
             ProbeArg::All => ProbeScope::All,
         };
-        Self::Cluster(connect, Observe { control_plane_namespace: cluster.linkerd_namespace, probe })
+        let observe =
+            Observe { control_plane_namespace: cluster.linkerd_namespace, namespace: cluster.namespace, probe };
+        Self::Cluster(connect, observe)
     }
 
     /// Reads it, unless the user changes their mind.
