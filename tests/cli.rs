@@ -320,6 +320,43 @@ fn ctrl_c_ends_a_reading_at_once() {
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(130), "error: interrupted\n"));
 }
 
+/// In a terminal, which `script` of util-linux makes.
+#[test]
+fn a_terminal_sees_that_something_is_under_way_and_nothing_of_it_stays() {
+    use std::io::Read as _;
+    if !Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_folder, path) = file(&kubeconfig(&server.local_addr().unwrap().to_string()));
+    let mut child = program("/usr/bin/script")
+        .env("TERM", "xterm")
+        .args(["-qec", &format!("{KUBECTL_NAME} check --kubeconfig {path} --color never"), "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut terminal = child.stdout.take().unwrap();
+    let connection = server.accept().unwrap();
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("reading the mesh") {
+        let mut byte = [0];
+        terminal.read_exact(&mut byte).unwrap();
+        shown.push(byte[0]);
+    }
+    // Ctrl-C, as a terminal sends it.
+    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    terminal.read_to_end(&mut shown).unwrap();
+    drop(connection);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let shown = String::from_utf8(shown).unwrap();
+    let (before, last) = shown.trim_end().rsplit_once('\n').unwrap_or(("", shown.trim_end()));
+    assert!(!before.contains("error"), "{shown:?}");
+    // The line is wiped before the error is written over it.
+    let (progress, wiped) = last.rsplit_once("\r\u{1b}[2K").unwrap();
+    assert!(progress.contains("reading the mesh") && wiped == "error: interrupted", "{last:?}");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let mut child = program(KUBECTL_NAME)

@@ -49,12 +49,15 @@ impl Settings {
 /// Reads, judges, answers.
 pub(super) async fn check(settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
     let mut snapshot = settings.origin.read(settings.now, ui).await?;
+    if let Some(namespace) = &settings.namespace {
+        scope::exists(&snapshot, namespace)?;
+    }
     if settings.format == Format::Snapshot {
         ui.json(&snapshot)?;
         return Ok(ExitStatus::Fine);
     }
     if let Some(namespace) = &settings.namespace {
-        scope::narrow(&mut snapshot, namespace)?;
+        scope::narrow(&mut snapshot, namespace);
     }
     // What was seen is judged as of when it was seen: an old snapshot does not accuse proxies of leafs that they have
     // long since replaced.

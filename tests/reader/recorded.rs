@@ -2,6 +2,7 @@
 
 use linkerd_certs::{
     cluster::{Error, Observe},
+    inventory::{SourceRow, sources},
     snapshot::{BundleRef, IdentityEventKind, IssuerScheme, Owner, Snapshot, Source},
 };
 
@@ -184,8 +185,7 @@ fn a_user_of_one_namespace_sees_its_pods_and_the_control_plane_s() {
     let mesh = snapshot.mesh.found().unwrap();
     assert_eq!(mesh.only, ["linkerd", "emojivoto"]);
     assert_eq!(mesh.workloads, whole.mesh.found().unwrap().workloads);
-    let hidden: Vec<_> =
-        linkerd_certs::inventory::sources(&snapshot).into_iter().filter(|row| row.is_hidden()).collect();
+    let hidden: Vec<_> = sources(&snapshot).into_iter().filter(SourceRow::is_hidden).collect();
     assert_eq!(hidden.len(), 1);
     assert_eq!(hidden[0].detail.as_deref(), Some("list pods in all namespaces"));
     recorded.may_list_pods_of = vec!["linkerd"];

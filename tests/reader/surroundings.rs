@@ -34,7 +34,7 @@ enum Answer {
 /// Reads from a server that answers as `answer` says by path and accepted type.
 async fn observe(answer: fn(&str, &str) -> Answer) -> Result<Snapshot, Error> {
     let server = format!("http://{}", start(answer).await);
-    observe_cluster(&json!({"server": server})).await
+    observe_cluster(&json!({"server": server}), None).await
 }
 
 async fn start(answer: fn(&str, &str) -> Answer) -> SocketAddr {
@@ -48,8 +48,8 @@ async fn start(answer: fn(&str, &str) -> Answer) -> SocketAddr {
     address
 }
 
-/// Reads from the cluster that a kubeconfig describes so.
-async fn observe_cluster(cluster: &Value) -> Result<Snapshot, Error> {
+/// Reads from the cluster that a kubeconfig describes so, as `check -n` does.
+async fn observe_cluster(cluster: &Value, namespace: Option<&str>) -> Result<Snapshot, Error> {
     let kubeconfig = json!({
         "clusters": [{"name": "c", "cluster": cluster}], "users": [{"name": "u", "user": {}}],
         "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}], "current-context": "test",
@@ -61,8 +61,11 @@ async fn observe_cluster(cluster: &Value) -> Result<Snapshot, Error> {
         request_timeout: Some(Duration::from_secs(1)),
         ..Connect::default()
     };
-    let what =
-        Observe { control_plane_namespace: Some("linkerd".to_owned()), namespace: None, probe: ProbeScope::None };
+    let what = Observe {
+        control_plane_namespace: Some("linkerd".to_owned()),
+        namespace: namespace.map(str::to_owned),
+        probe: ProbeScope::None,
+    };
     Cluster::connect(&connect).await?.observe(&what, "2026-11-21T12:00:00Z".parse().unwrap()).await
 }
 
@@ -211,7 +214,7 @@ async fn the_kubeconfig_s_proxy_is_the_only_way() {
         }
     });
     let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
-    assert!(observe_cluster(&cluster).await.unwrap().trust_roots.found().is_some());
+    assert!(observe_cluster(&cluster, None).await.unwrap().trust_roots.found().is_some());
 }
 
 #[tokio::test]
@@ -237,7 +240,7 @@ async fn a_proxy_of_socks() {
         }
     });
     let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
-    assert!(observe_cluster(&cluster).await.unwrap().trust_roots.found().is_some());
+    assert!(observe_cluster(&cluster, None).await.unwrap().trust_roots.found().is_some());
 }
 
 #[tokio::test]
@@ -251,7 +254,29 @@ async fn a_proxy_that_refuses() {
         }
     });
     let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
-    let error = observe_cluster(&cluster).await.unwrap_err();
+    let error = observe_cluster(&cluster, None).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("proxy"), "{error}");
+}
+
+#[tokio::test]
+async fn pods_of_one_namespace_where_those_of_all_are_refused() {
+    let server = start(|path, accepts| match path.split('?').next().unwrap_or_default() {
+        "/api/v1/pods" => Answer::Status(403),
+        "/api/v1/namespaces/linkerd/pods" if accepts.contains("protobuf") => {
+            let own = pods().into_iter().filter(|pod| pod["metadata"]["namespace"] == "linkerd");
+            Answer::Protobuf(protobuf::list(&own.collect::<Vec<_>>()))
+        }
+        "/api/v1/namespaces/emojivoto/pods" => {
+            let theirs = pods().into_iter().filter(|pod| pod["metadata"]["namespace"] == "emojivoto");
+            Answer::Json(json!({"metadata": {}, "items": theirs.collect::<Vec<_>>()}))
+        }
+        _ => basics(path),
+    });
+    let cluster = json!({"server": format!("http://{}", server.await)});
+    let snapshot = observe_cluster(&cluster, Some("emojivoto")).await.unwrap();
+    let mesh = snapshot.mesh.found().unwrap();
+    assert_eq!(mesh.only, ["linkerd", "emojivoto"]);
+    let whole = observe(|path, _| if is_pods(path) { Answer::Protobuf(protobuf::list(&pods())) } else { basics(path) });
+    assert_eq!(mesh.workloads, whole.await.unwrap().mesh.found().unwrap().workloads);
 }

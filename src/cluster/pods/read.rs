@@ -105,7 +105,9 @@ async fn json(cluster: &Cluster, namespace: Option<&str>, fold: &mut Fold) -> Re
         let page: Page<JsonPod<'_>> = serde_json::from_str(&text)
             .map_err(|error| Unread::Failed(format!("the list of pods cannot be understood: {error}")))?;
         let (pods, next) = page.turn();
-        pods.iter().for_each(|pod| fold.push(&pod.view()));
+        for pod in &pods {
+            fold.push(&pod.view());
+        }
         if next.is_none() {
             return Ok(());
         }

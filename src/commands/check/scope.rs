@@ -4,19 +4,22 @@ use crate::{
     snapshot::{Probe, Snapshot, Source, Workload},
 };
 
-/// Leaves only the proxies of `namespace` and of the control plane, without which no proxy can be judged.
+/// Whether there is such a namespace: nothing wrong would be found in one that is not there.
 ///
 /// # Errors
-/// When the namespaces are known and it is none of them: nothing wrong would be found in it.
-pub(super) fn narrow(snapshot: &mut Snapshot, namespace: &str) -> Result<(), Error> {
-    if let Source::Found(namespaces) = &snapshot.namespaces
-        && snapshot.namespace != namespace
-        && !namespaces.iter().any(|known| known.name == namespace)
-    {
-        let names: Vec<_> = namespaces.iter().map(|known| known.name.clone()).collect();
-        return Err(Error::NoSuchNamespace { name: namespace.to_owned(), near: cluster::nearest(namespace, &names) });
+/// When the namespaces are known and it is none of them.
+pub(super) fn exists(snapshot: &Snapshot, namespace: &str) -> Result<(), Error> {
+    let known = snapshot.namespaces.items().iter().map(|known| known.name.clone()).collect::<Vec<_>>();
+    let unseen = snapshot.namespaces.found().is_none();
+    if unseen || snapshot.namespace == namespace || known.iter().any(|known| known == namespace) {
+        return Ok(());
     }
-    let Source::Found(mesh) = &mut snapshot.mesh else { return Ok(()) };
+    Err(Error::NoSuchNamespace { name: namespace.to_owned(), near: cluster::nearest(namespace, &known) })
+}
+
+/// Leaves only the proxies of `namespace` and of the control plane, without which no proxy can be judged.
+pub(super) fn narrow(snapshot: &mut Snapshot, namespace: &str) {
+    let Source::Found(mesh) = &mut snapshot.mesh else { return };
     let kept = |workload: &Workload| workload.component.is_some() || workload.namespace == namespace;
     // Probes name workloads by index: where each one goes once the others are gone.
     let mut next = 0..;
@@ -31,7 +34,6 @@ pub(super) fn narrow(snapshot: &mut Snapshot, namespace: &str) -> Result<(), Err
         }
         None => false,
     });
-    Ok(())
 }
 
 #[cfg(test)]
@@ -44,7 +46,7 @@ mod tests {
     fn the_control_plane_and_one_namespace_are_left_with_their_probes() {
         let mut mesh = TestMesh::healthy();
         mesh.mesh().workloads[3].namespace = "elsewhere".to_owned();
-        narrow(&mut mesh.snapshot, "emojivoto").unwrap();
+        narrow(&mut mesh.snapshot, "emojivoto");
         let Source::Found(left) = &mesh.snapshot.mesh else { panic!("the mesh is found") };
         let names: Vec<_> = left.workloads.iter().map(|workload| workload.name.as_str()).collect();
         assert_eq!(names, ["linkerd-identity", "linkerd-destination", "linkerd-proxy-injector", "db"]);
@@ -57,11 +59,10 @@ mod tests {
     #[test]
     fn a_namespace_that_is_not_there_is_no_healthy_one() {
         let mut mesh = TestMesh::healthy();
-        let before = mesh.snapshot.clone();
-        let error = narrow(&mut mesh.snapshot, "emojivotto").unwrap_err();
+        assert!(exists(&mesh.snapshot, "emojivoto").is_ok() && exists(&mesh.snapshot, "linkerd").is_ok());
+        let error = exists(&mesh.snapshot, "emojivotto").unwrap_err();
         assert_eq!(error.to_string(), "there is no namespace `emojivotto`; did you mean `emojivoto`?");
-        assert_eq!(mesh.snapshot, before);
         mesh.snapshot.namespaces = Source::Forbidden("list namespaces".to_owned());
-        assert!(narrow(&mut mesh.snapshot, "emojivotto").is_ok(), "what cannot be seen may be there");
+        assert!(exists(&mesh.snapshot, "emojivotto").is_ok(), "what cannot be seen may be there");
     }
 }
