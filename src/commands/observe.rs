@@ -59,8 +59,10 @@ impl Origin {
         // Boxed: a reading of everything at once is a large future.
         let reading = Box::pin(async { Cluster::connect(connect).await?.observe(observe, now).await });
         tokio::select! {
-            snapshot = reading => Ok(snapshot?),
+            // In this order: Ctrl-C is listened to before the first request goes out.
+            biased;
             _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+            snapshot = reading => Ok(snapshot?),
         }
     }
 }

@@ -256,7 +256,7 @@ async fn a_proxy_that_refuses() {
     let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
     let error = observe_cluster(&cluster, None).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("proxy"), "{error}");
+    assert!(error.to_string().contains("http://api.mesh.invalid:6443 through the proxy 127.0.0.1:"), "{error}");
 }
 
 #[tokio::test]
