@@ -9,9 +9,9 @@ use crate::{
 /// # Errors
 /// When the namespaces are known and it is none of them.
 pub(super) fn exists(snapshot: &Snapshot, namespace: &str) -> Result<(), Error> {
-    let known = snapshot.namespaces.items().iter().map(|known| known.name.clone()).collect::<Vec<_>>();
-    let unseen = snapshot.namespaces.found().is_none();
-    if unseen || snapshot.namespace == namespace || known.iter().any(|known| known == namespace) {
+    let Source::Found(namespaces) = &snapshot.namespaces else { return Ok(()) };
+    let known = namespaces.iter().map(|known| &known.name).chain([&snapshot.namespace]).cloned().collect::<Vec<_>>();
+    if known.iter().any(|known| known == namespace) {
         return Ok(());
     }
     Err(Error::NoSuchNamespace { name: namespace.to_owned(), near: cluster::nearest(namespace, &known) })
@@ -62,6 +62,8 @@ mod tests {
         assert!(exists(&mesh.snapshot, "emojivoto").is_ok() && exists(&mesh.snapshot, "linkerd").is_ok());
         let error = exists(&mesh.snapshot, "emojivotto").unwrap_err();
         assert_eq!(error.to_string(), "there is no namespace `emojivotto`; did you mean `emojivoto`?");
+        let error = exists(&mesh.snapshot, "linkrd").unwrap_err();
+        assert_eq!(error.to_string(), "there is no namespace `linkrd`; did you mean `linkerd`?");
         mesh.snapshot.namespaces = Source::Forbidden("list namespaces".to_owned());
         assert!(exists(&mesh.snapshot, "emojivotto").is_ok(), "what cannot be seen may be there");
     }

@@ -45,7 +45,7 @@ pub(super) fn render(answer: &Answer<'_>, look: Look, detail: Detail) -> String 
         out += &tone.map_or_else(|| line.to_owned(), |tone| look.paint(tone, line));
         out.push('\n');
         if detail == Detail::All {
-            for line in details(answer, row, indent, look) {
+            for line in details(answer, row, &columns, indent, look) {
                 out += &look.paint(Tone::Quiet, &line);
                 out.push('\n');
             }
@@ -127,7 +127,7 @@ fn lay_out(cells: &[[String; 6]], columns: &[usize]) -> Vec<String> {
     table.lines().collect()
 }
 
-fn details(answer: &Answer<'_>, row: &CertificateRow, indent: usize, look: Look) -> Vec<String> {
+fn details(answer: &Answer<'_>, row: &CertificateRow, columns: &[usize], indent: usize, look: Look) -> Vec<String> {
     let certificate = &row.certificate;
     let lifetime = certificate.lifetime();
     let used = lifetime.share_used(answer.report.at);
@@ -137,6 +137,14 @@ fn details(answer: &Answer<'_>, row: &CertificateRow, indent: usize, look: Look)
         certificate.subject().to_owned(),
         format!("fingerprint {}; serial {}", certificate.fingerprint().short(), certificate.serial()),
     ];
+    // What had no room in the row.
+    let cells = row_cells(answer, row, Detail::All);
+    let left_out = DISPENSABLE.iter().filter(|column| !columns.contains(column));
+    let left_out: Vec<_> =
+        left_out.map(|&column| format!("{} {}", HEADER[column].to_lowercase(), cells[column])).collect();
+    if !left_out.is_empty() {
+        facts.push(left_out.join("; "));
+    }
     let places: Vec<String> = row.places.iter().map(ToString::to_string).collect();
     if !places.is_empty() {
         facts.push(format!("in {}", places.join(", ")));

@@ -87,6 +87,10 @@ fn columns_give_way_before_names_do() {
     assert_eq!(header(80), "WHAT WHERE OWNER ALGORITHM ENDS LEFT");
     assert_eq!(header(60), "WHAT WHERE OWNER ENDS LEFT");
     assert_eq!(header(40), "WHAT WHERE LEFT");
+    // In wide nothing is lost.
+    let wide = answer(&mesh, &report, None).wide(Look { width: 50, color: false });
+    let flat = wide.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("algorithm ECDSA P-256; owner ") && flat.contains("; ends 20"), "{wide}");
 }
 
 fn answer<'a>(mesh: &'a TestMesh, report: &'a Report, namespace: Option<&'a str>) -> Answer<'a> {
