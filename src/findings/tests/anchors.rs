@@ -5,7 +5,7 @@ use crate::{
     findings::Code,
     pki::{Bundle, Certificate},
     snapshot::Source,
-    testing::{ISSUER, ROOT, Recipe, days},
+    testing::{ISSUER, ROOT, Recipe, TestMesh, WEB, days},
 };
 
 pub(super) fn anchors() -> Vec<Case> {
@@ -56,9 +56,34 @@ pub(super) fn anchors() -> Vec<Case> {
             let text = pem(&mesh.anchor.certificate).repeat(2);
             mesh.roots().bundle = Some(Bundle::parse(&text));
         }),
+        case("trust roots hold only garbage", &[Code::NoAnchors], |mesh| {
+            mesh.roots().bundle = Some(Bundle::parse("-----BEGIN CERTIFICATE-----\nMIIB"));
+            mesh.snapshot.config = Source::Missing;
+            mesh.snapshot.overrides = Source::Missing;
+        }),
         case("old anchor left behind", &[Code::AnchorExpiredUnused], |mesh| {
             let old = Recipe::authority("old", -days(365), -days(1)).self_signed();
             everywhere(mesh, &[&old]);
         }),
     ]
+}
+
+#[test]
+fn nothing_is_said_to_use_an_expired_anchor_only_where_everybody_was_asked() {
+    let said = |asked: &[(usize, u32)]| {
+        let mut mesh = TestMesh::healthy();
+        let old = Recipe::authority("old", -days(365), -days(1)).self_signed();
+        everywhere(&mut mesh, &[&old]);
+        for &(workload, pods) in asked {
+            mesh.mesh().workloads[workload].groups[0].pods = pods;
+        }
+        let finding = mesh.check().findings.remove(0);
+        (finding.evidence.join("\n"), finding.next.join("\n"))
+    };
+    let (evidence, next) = said(&[]);
+    assert!(evidence.contains("none of the 5 of 7 proxies"), "{evidence}");
+    assert!(next.starts_with("ask every proxy first: `check --probe all`"), "{next}");
+    let (evidence, next) = said(&[(WEB, 1), (WEB + 1, 1)]);
+    assert!(evidence.contains("none of the 5 of 5 proxies"), "{evidence}");
+    assert!(next.starts_with("remove it"), "{next}");
 }

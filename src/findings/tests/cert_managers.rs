@@ -99,10 +99,14 @@ pub(super) fn cert_managers() -> Vec<Case> {
             managed(mesh);
             first_certificate(mesh).renew_before_seconds = Some(48 * 3600);
         }),
-        case("anchor in use dropped from the Bundle", &[Code::PreviousAnchorMissing], |mesh| {
-            managed(mesh);
-            in_sources(mesh, &Bundle::of([anchor().certificate]));
-        }),
+        case(
+            "anchor in use dropped from the Bundle",
+            &[Code::PreviousAnchorMissing, Code::PreviousAnchorMissing],
+            |mesh| {
+                managed(mesh);
+                in_sources(mesh, &Bundle::of([anchor().certificate]));
+            },
+        ),
         case("issuer renewed under a new anchor", &[Code::RenewedUnderUnloadedAnchor], |mesh| {
             managed(mesh);
             let new = anchor();
