@@ -153,31 +153,42 @@ impl Asked {
     }
 }
 
-/// LC-A06: Linkerd takes ECDSA P-256 and RSA 2048 or 4096, signed with SHA-256 (linkerd2, pkg/issuercerts).
+/// LC-A06: an anchor that Linkerd's CLI or its proxies refuse. The CLI takes ECDSA P-256 and RSA 2048 or 4096, signed with
+/// SHA-256 (linkerd2, pkg/issuercerts); proxies take more (linkerd2-proxy, linkerd/rustls/src/crypto.rs), and identity
+/// looks at neither.
 pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
     anchors(view)
         .into_iter()
         .filter_map(|anchor| {
-            let why = refused_algorithm(anchor)?;
+            let why = refused_by_cli(anchor)?;
+            let (severity, who) = match anchor.key() {
+                KeyAlgorithm::Ecdsa(_) | KeyAlgorithm::Rsa(2048..=8192) | KeyAlgorithm::Ed25519 => {
+                    (Severity::Warning, "`linkerd check` and `linkerd upgrade` refuse it; identity and proxies take it")
+                }
+                KeyAlgorithm::Rsa(_) | KeyAlgorithm::Other(_) => {
+                    (Severity::Critical, "proxies cannot verify what it signs, and refuse every leaf under it")
+                }
+            };
             let finding = Finding::new(
                 Code::AnchorAlgorithm,
-                Severity::Critical,
+                severity,
                 named(anchor),
-                "a trust anchor has a key or signature that Linkerd refuses",
+                "a trust anchor has a key or signature that Linkerd or its CLI refuses",
             );
-            Some(finding.seen(why).next("make the next anchor with `--kty EC --crv P-256` (step) and rotate to it"))
+            let next = "make the next anchor with `--kty EC --crv P-256` (step) and rotate to it";
+            Some(finding.seen(why).seen(who).next(next))
         })
         .collect()
 }
 
-fn refused_algorithm(anchor: &Certificate) -> Option<String> {
+fn refused_by_cli(anchor: &Certificate) -> Option<String> {
     let (key, signature) = (anchor.key(), anchor.signature());
     let refused = match key {
         KeyAlgorithm::Ecdsa(256) => !matches!(signature, "ECDSA-SHA256" | "SHA256-RSA"),
         KeyAlgorithm::Rsa(2048 | 4096) => signature != "SHA256-RSA",
         _ => true,
     };
-    refused.then(|| format!("{key}, signed with {signature}; accepted: ECDSA P-256 or RSA 2048/4096, with SHA-256"))
+    refused.then(|| format!("{key}, signed with {signature}; the CLI takes ECDSA P-256 or RSA 2048/4096, with SHA-256"))
 }
 
 /// LC-A07: an anchor that may not sign: identity's verifier refuses every issuer under it.

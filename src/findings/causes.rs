@@ -121,7 +121,6 @@ const EXPLAINS: &[(Code, &[Code])] = &[
             Code::ProxyWithoutLeaf,
         ],
     ),
-    (Code::IssuerSameSubject, &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop]),
     (Code::IssuerUpdateSkipped, &[Code::IssuerNotServed, Code::IdentityCrashLoop]),
     (Code::CertifyRefused, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),
     (Code::IdentityCrashLoop, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),

@@ -245,6 +245,7 @@ pub(super) fn renewed_under_unloaded_anchor(view: &View<'_>) -> Vec<Finding> {
         .filter(|event| matches!(event.kind, IdentityEventKind::IssuerUpdateSkipped | IdentityEventKind::IssuerUpdated))
         .max_by_key(|event| event.at)
         .filter(|event| event.kind == IdentityEventKind::IssuerUpdateSkipped)
+        .filter(|event| !super::identity::has_signed_since(view, event.at))
         .map(|event| format!("event IssuerUpdateSkipped at {}", moment(event.at)));
     let Some(evidence) = not_loaded.or(skipped) else { return Vec::new() };
     let signer = roots.certificates.iter().find(|anchor| issuer.is_signed_by(anchor));

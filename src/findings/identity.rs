@@ -84,7 +84,22 @@ pub(super) fn update_skipped(view: &View<'_>) -> Vec<Finding> {
 /// The event by which identity skipped what its Secret holds now.
 fn skipped<'a>(view: &View<'a>) -> Option<&'a IdentityEvent> {
     last_event(view, &[IdentityEventKind::IssuerUpdated, IdentityEventKind::IssuerUpdateSkipped])
-        .filter(|event| event.kind == IdentityEventKind::IssuerUpdateSkipped && !restarted_since(view, event.at))
+        .filter(|event| event.kind == IdentityEventKind::IssuerUpdateSkipped && !is_refuted(view, event.at))
+}
+
+/// Whether what identity said at `at` against its issuer no longer holds. The events alone do not tell: client-go sends
+/// 25 for one source and object and then one in five minutes (tools/record/events_cache.go), so that a flood of refusals
+/// keeps the IssuerUpdated that follows it from being seen.
+fn is_refuted(view: &View<'_>, at: Timestamp) -> bool {
+    restarted_since(view, at) || has_signed_since(view, at)
+}
+
+/// Whether a leaf was seen that the issuer in the Secret signed after `at`. Identity backdates leafs by its allowance for
+/// skewed clocks, so this is seldom said too early.
+pub(super) fn has_signed_since(view: &View<'_>, at: Timestamp) -> bool {
+    let Some(issuer) = view.issuer() else { return false };
+    let mut leafs = view.presented.iter().filter(|presented| presented.issuer() == Some(issuer));
+    leafs.any(|presented| presented.leaf().lifetime().not_before > at && presented.leaf().is_signed_by(issuer))
 }
 
 /// Whether identity said that it goes on with the issuer that it had before.
@@ -99,7 +114,7 @@ pub(super) fn certify_refused(view: &View<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let ago = view.seen_at.duration_since(event.at);
-    if ago > REFUSAL_IS_HISTORY || restarted_since(view, event.at) {
+    if ago > REFUSAL_IS_HISTORY || is_refuted(view, event.at) {
         return Vec::new();
     }
     let finding = Finding::new(

@@ -214,25 +214,37 @@ pub(super) fn not_a_ca(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// LC-I08: verifiers look an issuer up by name and take the wrong one (linkerd2 #5350).
+/// LC-I08: the issuer and the anchor that signed it go by one name. `linkerd install` without certificates makes one root
+/// and uses it for both (linkerd2, cli/cmd/options.go, `initializeIssuerCredentials`): that works, at the price of its
+/// key. A second certificate of that name is accepted as well, but whoever picks a signer by its name may take the wrong
+/// one (linkerd2 #5350).
 pub(super) fn same_subject(view: &View<'_>) -> Vec<Finding> {
     let (Some(issuer), Some(roots)) = (view.issuer(), view.roots) else { return Vec::new() };
-    let Some(anchor) = roots.certificates.iter().find(|anchor| anchor.same_subject(issuer)) else {
-        return Vec::new();
-    };
-    let evidence = if anchor == issuer {
-        "the issuer in the Secret is the trust anchor itself: its key lies in the cluster".to_owned()
-    } else {
-        format!("both are `{}`: issuer {}, anchor {}", issuer.subject(), named(issuer), named(anchor))
-    };
+    if roots.contains(issuer) {
+        let finding = Finding::new(
+            Code::IssuerSameSubject,
+            Severity::Info,
+            named(issuer),
+            "the identity issuer is the trust anchor itself: its key lies in the cluster",
+        )
+        .seen("`linkerd install` makes such a pair where it is given no certificates")
+        .seen("whoever reads the Secret can sign for every identity until the anchor is replaced")
+        .next(
+            "at the next rotation, keep the new anchor's key outside the cluster, and an issuer under it in the Secret",
+        );
+        return vec![finding];
+    }
+    let mut signers = roots.certificates.iter().filter(|anchor| issuer.is_signed_by(anchor));
+    let Some(anchor) = signers.find(|anchor| anchor.same_subject(issuer)) else { return Vec::new() };
     let finding = Finding::new(
         Code::IssuerSameSubject,
-        Severity::Critical,
+        Severity::Warning,
         named(issuer),
-        "the identity issuer has the same subject as a trust anchor",
+        "the identity issuer has the same subject as the trust anchor that signed it",
     )
-    .seen(evidence)
-    .next("make an issuer with a subject of its own, such as `identity.linkerd.cluster.local`");
+    .seen(format!("both are `{}`: issuer {}, anchor {}", issuer.subject(), named(issuer), named(anchor)))
+    .seen("identity and proxies tell them apart by their keys; what goes by names takes one for the other")
+    .next("give the next issuer a subject of its own, such as `identity.linkerd.cluster.local`");
     vec![finding]
 }
 
@@ -256,7 +268,7 @@ pub(super) fn outlives_anchor(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// LC-I14: an issuer's key must be ECDSA P-256 (linkerd2, pkg/issuercerts).
+/// LC-I14: the CLI takes no issuer but one on ECDSA P-256 (linkerd2, pkg/issuercerts). Identity and proxies take more.
 pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
     let accepted =
@@ -264,19 +276,45 @@ pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
     if accepted {
         return Vec::new();
     }
+    let (severity, who) = match useless(issuer.key(), issuer.signature()) {
+        Some(why) => (Severity::Critical, why),
+        None => (
+            Severity::Warning,
+            "`linkerd check` and `linkerd upgrade` refuse it; identity signs with it, proxies take it",
+        ),
+    };
     let finding = Finding::new(
         Code::IssuerAlgorithm,
-        Severity::Critical,
+        severity,
         named(issuer),
-        "the identity issuer has a key or signature that Linkerd refuses",
+        "the identity issuer has a key or signature that Linkerd or its CLI refuses",
     )
     .seen(format!(
-        "{}, signed with {}; accepted: ECDSA P-256, signed with ECDSA or RSA and SHA-256",
+        "{}, signed with {}; the CLI takes ECDSA P-256, signed with ECDSA or RSA and SHA-256",
         issuer.key(),
         issuer.signature()
     ))
+    .seen(who)
     .next("make an issuer with an ECDSA P-256 key and put it into the Secret");
     vec![finding]
+}
+
+/// Why no leaf of this issuer comes to be, or is accepted by anybody.
+pub(super) fn useless(key: &KeyAlgorithm, signature: &str) -> Option<&'static str> {
+    // What proxies verify (linkerd2-proxy, linkerd/rustls/src/crypto.rs, `SUPPORTED_SIG_ALGS`).
+    const VERIFIED: [&str; 7] =
+        ["ECDSA-SHA256", "ECDSA-SHA384", "ECDSA-SHA512", "SHA256-RSA", "SHA384-RSA", "SHA512-RSA", "Ed25519"];
+    match key {
+        // linkerd2, pkg/tls/ca.go, `createTemplate`.
+        KeyAlgorithm::Rsa(_) => Some("identity signs leafs with ECDSA alone: with an RSA key it refuses every request"),
+        // linkerd2, pkg/tls/codec.go, `DecodePEMKey`.
+        KeyAlgorithm::Ed25519 => Some("identity does not load such a key"),
+        KeyAlgorithm::Other(_) => Some("identity or proxies cannot use such a key"),
+        KeyAlgorithm::Ecdsa(_) if !VERIFIED.contains(&signature) => {
+            Some("proxies cannot verify such a signature, and refuse every leaf under it")
+        }
+        KeyAlgorithm::Ecdsa(_) => None,
+    }
 }
 
 /// LC-I15: an intermediate that came with the issuer, or the path length of the anchor above it, stops identity, proxies

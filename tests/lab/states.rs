@@ -17,7 +17,7 @@ const EXPECTED: &[(&str, &[&str], i32)] = &[
     ("premature-issuer", &["LC-I06", "LC-S01", "LC-S02"], 4),
     ("premature-issuer-unextended", &["LC-I06", "LC-S02"], 4),
     ("issuer-near-end", &["LC-I05"], 4),
-    ("same-subject", &["LC-I08", "LC-S02"], 4),
+    ("same-subject", &["LC-I08", "LC-S02"], 3),
     ("key-mismatch", &["LC-I02", "LC-S02"], 4),
     ("webhooks-expired", &["LC-W01", "LC-W01", "LC-W01"], 4),
     ("webhook-mismatch", &["LC-W03"], 4),

@@ -4,8 +4,10 @@ use super::{Case, anchor, case, good_issuer, in_sources, issuer_in_values};
 use crate::{
     findings::Code,
     pki::Bundle,
-    snapshot::{CaSecret, CertManagerCertificate, CertManagerIssuer, Condition, Source, TrustBundle},
-    testing::{TestMesh, at, days, meta},
+    snapshot::{
+        CaSecret, CertManagerCertificate, CertManagerIssuer, Condition, IdentityEventKind, Source, TrustBundle,
+    },
+    testing::{TestMesh, WEB, at, days, meta},
 };
 
 fn ready(status: &str, message: &str) -> Vec<Condition> {
@@ -129,4 +131,21 @@ pub(super) fn cert_managers() -> Vec<Case> {
             }
         }),
     ]
+}
+
+#[test]
+fn a_leaf_of_the_renewed_issuer_proves_that_identity_has_loaded_its_anchor() {
+    let found = |signed_since: bool| {
+        let mut mesh = TestMesh::healthy();
+        managed(&mut mesh);
+        mesh.event(IdentityEventKind::IssuerUpdateSkipped, 10, "Skipping issuer update");
+        if signed_since {
+            let chain = vec![mesh.leaf(WEB, 0, 24), mesh.issuer.certificate.clone()];
+            let bundle = Bundle::of([mesh.anchor.certificate.clone()]);
+            mesh.probe(WEB, &bundle, chain);
+        }
+        mesh.roots_found()
+    };
+    assert_eq!(found(false), [Code::RenewedUnderUnloadedAnchor]);
+    assert_eq!(found(true), []);
 }

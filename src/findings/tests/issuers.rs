@@ -1,11 +1,11 @@
 //! Issuers in the Secret, and what identity makes of them.
 
-use super::{Case, anchor, case, good_issuer, issuer_in_values, of, trouble};
+use super::{Case, anchor, case, everywhere, good_issuer, in_sources, issuer_in_values, of, trouble};
 use crate::{
     findings::{Code, Severity},
-    pki::{Bundle, KeyState},
+    pki::{Bundle, KeyAlgorithm, KeyState},
     snapshot::{IdentityEventKind, Source},
-    testing::{IDENTITY, ISSUER, ROOT, Recipe, TestMesh, at, days, no_fingerprint},
+    testing::{IDENTITY, ISSUER, ROOT, Recipe, TestMesh, WEB, at, days, no_fingerprint},
 };
 
 pub(super) fn issuers() -> Vec<Case> {
@@ -135,4 +135,77 @@ fn an_issuer_in_memory_that_is_about_to_end_is_critical() {
     };
     assert_eq!(severity(days(300)), Severity::Warning);
     assert_eq!(severity(days(5)), Severity::Critical);
+}
+
+#[test]
+fn the_root_that_the_cli_makes_for_both_is_worth_knowing_and_no_more() {
+    let mut mesh = TestMesh::healthy();
+    let root = Recipe::authority(ISSUER, -days(30), days(335)).self_signed();
+    in_sources(&mut mesh, &Bundle::of([root.certificate.clone()]));
+    mesh.set_issuer(&root);
+    issuer_in_values(&mut mesh, &root);
+    mesh.mesh().workloads.clear();
+    mesh.snapshot.probes.clear();
+    let report = mesh.check();
+    let [found] = report.findings.as_slice() else { panic!("{:#?}", report.findings) };
+    assert_eq!((found.code, found.severity), (Code::IssuerSameSubject, Severity::Info));
+}
+
+#[test]
+fn an_anchor_of_the_same_name_matters_only_where_it_signed_the_issuer() {
+    let severity = |subject: &str| {
+        let anchor = anchor();
+        let issuer = Recipe::authority(subject, -1, days(300)).signed_by(&anchor);
+        let mut mesh = TestMesh::of(anchor, issuer);
+        let old = Recipe::authority(ISSUER, -days(30), days(300)).self_signed();
+        everywhere(&mut mesh, &[&old]);
+        let mut findings = mesh.check().findings;
+        findings.pop().map(|finding| (finding.code, finding.severity))
+    };
+    assert_eq!(severity(ISSUER), None, "an anchor being rotated away from may have the issuer's name");
+    assert_eq!(severity(ROOT), Some((Code::IssuerSameSubject, Severity::Warning)));
+}
+
+#[test]
+fn a_shared_subject_does_not_hide_why_identity_skips_its_issuer() {
+    let anchor = anchor();
+    let issuer = Recipe::authority(ROOT, -1, days(300)).signed_by(&anchor);
+    let mut mesh = TestMesh::of(anchor, issuer);
+    mesh.event(IdentityEventKind::IssuerUpdateSkipped, 5, "Skipping issuer update");
+    assert_eq!(mesh.roots_found(), [Code::IssuerUpdateSkipped, Code::IssuerSameSubject]);
+}
+
+/// client-go drops the event that would say so.
+#[test]
+fn a_leaf_of_the_issuer_in_the_secret_refutes_what_identity_said_before() {
+    for kind in [IdentityEventKind::IssuerUpdateSkipped, IdentityEventKind::IssuerValidationFailed] {
+        let found = |hours_ago: i64, issuer_in_secret: bool| {
+            let mut mesh = TestMesh::healthy();
+            mesh.event(kind, 10, "x509: certificate has expired");
+            let signer = if issuer_in_secret { mesh.issuer.certificate.clone() } else { anchor().certificate };
+            let leaf = mesh.leaf(WEB, -hours_ago, 23);
+            let bundle = Bundle::of([mesh.anchor.certificate.clone()]);
+            mesh.probe(WEB, &bundle, vec![leaf, signer]);
+            mesh.roots_found().iter().any(|code| [Code::IssuerUpdateSkipped, Code::CertifyRefused].contains(code))
+        };
+        assert!(found(1, true), "an older leaf says nothing");
+        assert!(!found(0, true));
+        assert!(found(0, false), "another issuer's leaf says nothing of this one");
+    }
+}
+
+#[test]
+fn an_issuer_that_only_the_cli_refuses_is_no_emergency() {
+    let severity = |algorithm| {
+        let anchor = anchor();
+        let issuer = Recipe::authority(ISSUER, -1, days(300)).with(algorithm).signed_by(&anchor);
+        let report = TestMesh::of(anchor, issuer).check();
+        report.findings.into_iter().find(|found| found.code == Code::IssuerAlgorithm).map(|found| found.severity)
+    };
+    assert_eq!(severity(&rcgen::PKCS_ECDSA_P256_SHA256), None);
+    assert_eq!(severity(&rcgen::PKCS_ECDSA_P384_SHA384), Some(Severity::Warning));
+    assert_eq!(severity(&rcgen::PKCS_ED25519), Some(Severity::Critical));
+    let useless = |key: &KeyAlgorithm, signature| super::super::issuer::useless(key, signature).is_some();
+    assert!(useless(&KeyAlgorithm::Rsa(2048), "SHA256-RSA") && useless(&KeyAlgorithm::Ecdsa(256), "SHA1-RSA"));
+    assert!(!useless(&KeyAlgorithm::Ecdsa(521), "SHA512-RSA"));
 }
