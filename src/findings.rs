@@ -54,6 +54,7 @@ const RULES: &[Rule] = &[
     issuer::outlives_anchor,
     issuer::algorithm,
     issuer::refused_above,
+    issuer::unread,
     identity::not_served,
     identity::update_skipped,
     identity::certify_refused,

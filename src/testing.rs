@@ -264,6 +264,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
             chain: Some(Bundle::of([issuer.certificate.clone()])),
             key: KeyState::of_pem(issuer.key_pem.as_bytes()),
             ca: None,
+            unread: None,
             changed_at: Some(at(-days(30))),
         }),
         identity_events: Source::Found(Vec::new()),

@@ -87,12 +87,16 @@ pub async fn read(
         let helm = reader.helm(&roots).await;
         (roots, helm)
     };
+    let config_and_issuer = async {
+        let config = reader.config().await;
+        let issuer = reader.issuer(&config).await;
+        (config, issuer)
+    };
     let (
         mesh,
         (trust_roots, helm),
-        config,
+        (config, issuer),
         overrides,
-        issuer,
         identity_events,
         cert_manager,
         webhooks,
@@ -101,9 +105,8 @@ pub async fn read(
     ) = futures::join!(
         reader.mesh(namespaces.items(), what.namespace.as_deref()),
         roots_and_helm,
-        reader.config(),
+        config_and_issuer,
         reader.overrides(),
-        reader.issuer(),
         reader.identity_events(),
         reader.cert_manager(),
         reader.webhooks(),

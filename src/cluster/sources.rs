@@ -13,7 +13,9 @@ use std::sync::{
 
 use serde_json::Value;
 
-use crate::snapshot::{ExternalWorkload, IssuerSecret, Link, Mesh, Namespace, Source, TrustRoots, Values};
+use crate::snapshot::{
+    ExternalWorkload, IssuerScheme, IssuerSecret, Link, Mesh, Namespace, Source, TrustRoots, Values,
+};
 
 use super::{
     Error, decode,
@@ -69,9 +71,11 @@ impl<'a, O: Objects> Reader<'a, O> {
         then(read, |value| decode::secret::overrides(&value))
     }
 
-    pub(super) async fn issuer(&self) -> Source<IssuerSecret> {
+    /// The issuer, under the keys that identity reads by this configuration.
+    pub(super) async fn issuer(&self, config: &Source<Values>) -> Source<IssuerSecret> {
+        let scheme = config.found().and_then(|values| values.issuer_scheme.as_deref()).map(IssuerScheme::of_flag);
         let read = self.get(SECRETS, self.namespace, "linkerd-identity-issuer").await;
-        read.map(|value| decode::secret::issuer(&value))
+        read.map(|value| decode::secret::issuer(&value, scheme))
     }
 
     /// The pods of all namespaces; where the user may not list them, those of the control plane and of the namespace

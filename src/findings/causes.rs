@@ -101,6 +101,10 @@ const EXPLAINS: &[(Code, &[Code])] = &[
         &[Code::IssuerUpdateSkipped, Code::IdentityCrashLoop, Code::CertifyRefused, Code::ProxyWithoutLeaf],
     ),
     (
+        Code::IssuerUnread,
+        &[Code::IssuerUpdateSkipped, Code::IdentityCrashLoop, Code::CertifyRefused, Code::ProxyWithoutLeaf],
+    ),
+    (
         Code::IssuerKeyMismatch,
         &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf],
     ),

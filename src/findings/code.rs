@@ -65,6 +65,7 @@ codes! {
     I13 IdentityCrashLoop "Identity does not start",
     I14 IssuerAlgorithm "Identity issuer has a key or signature that Linkerd or its CLI refuses",
     I15 IntermediateRefused "A certificate above the identity issuer is refused",
+    I16 IssuerUnread "Issuer stands under keys that identity does not read",
     S01 ConfigDisagrees "linkerd-config holds other trust anchors than the mesh uses",
     S02 OverridesDisagree "The next `linkerd upgrade` would bring back other certificates",
     S03 HelmDisagrees "The next `helm upgrade` would bring back other certificates",

@@ -2,7 +2,7 @@
 
 use crate::{
     pki::{
-        Certificate, KeyAlgorithm, KeyState,
+        Bundle, Certificate, KeyAlgorithm, KeyState,
         lifetime::Stage,
         verify::{self, Refusal},
     },
@@ -20,7 +20,7 @@ use super::{
 pub(super) fn missing(view: &View<'_>) -> Vec<Finding> {
     let evidence = match &view.snapshot.issuer {
         Source::Missing => format!("{} does not exist", view.issuer_place()),
-        Source::Found(secret) if view.chain.is_empty() => {
+        Source::Found(secret) if view.chain.is_empty() && elsewhere(view).is_none() => {
             let key = secret.scheme.certificate_key();
             match &secret.chain {
                 None => format!("{} has no key {key}", view.issuer_place()),
@@ -41,6 +41,42 @@ pub(super) fn missing(view: &View<'_>) -> Vec<Finding> {
     .next("restart nothing: a running identity signs with what it has in memory")
     .next("put an issuer that chains to the present trust anchor into the Secret, with its key");
     vec![finding]
+}
+
+/// LC-I16: an issuer stands under the keys of the scheme that identity was not started with. What writes it there, such
+/// as cert-manager, renews what identity never reads.
+pub(super) fn unread(view: &View<'_>) -> Vec<Finding> {
+    let (Some(secret), Some(unread)) = (view.secret, elsewhere(view)) else { return Vec::new() };
+    let (scheme, other) = (secret.scheme, secret.scheme.other());
+    let read = match view.issuer() {
+        Some(issuer) => format!("identity reads {}, which holds {}", scheme.certificate_key(), named(issuer)),
+        None => format!("identity reads {}, which holds no certificate", scheme.certificate_key()),
+    };
+    let finding = Finding::new(
+        Code::IssuerUnread,
+        Severity::Critical,
+        view.issuer_place(),
+        "the Secret holds an issuer under keys that identity does not read",
+    )
+    .seen(format!("linkerd-config has identity.issuer.scheme {}, and so identity was started", scheme.as_str()))
+    .seen(format!("{} holds {}, {}", other.certificate_key(), named(unread), end(unread, view.now)))
+    .seen(read);
+    let finding = match view.issuer() {
+        Some(issuer) => finding.seen(format!("the one that counts {}", end(issuer, view.now))),
+        None => finding.next("restart nothing: a running identity signs with what it has in memory"),
+    };
+    vec![finding.next(format!(
+        "either upgrade with `--set identity.issuer.scheme={}`, or put the right issuer under {} and {} and remove the other keys",
+        other.as_str(),
+        scheme.certificate_key(),
+        scheme.private_key()
+    ))]
+}
+
+/// The issuer that identity does not read, where it is another one than it reads, and where it is known what it reads.
+fn elsewhere<'a>(view: &View<'a>) -> Option<&'a Certificate> {
+    view.snapshot.config.found()?.issuer_scheme.as_ref()?;
+    view.secret?.unread.as_ref()?.first().filter(|unread| view.issuer() != Some(*unread))
 }
 
 /// LC-I02: certificate and key do not belong together, so identity cannot load them.
@@ -136,7 +172,7 @@ fn renewed_by_cert_manager(finding: Finding, certificate: &crate::snapshot::Cert
 /// LC-I06: a leaf of this issuer would be refused by identity's own check or by proxies that run now.
 pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
-    let refuses = |bundle: &crate::pki::Bundle| view.issuer_is_unknown_to(bundle);
+    let refuses = |bundle: &Bundle| view.issuer_is_unknown_to(bundle);
     let by_roots = view.roots.is_some_and(refuses);
     let refusing: Vec<Loaded<'_>> = trust::by_bundle(&view.loaded)
         .into_iter()

@@ -11,7 +11,7 @@ use super::Meta;
 pub struct IssuerSecret {
     /// The Secret itself.
     pub meta: Meta,
-    /// Which keys it has.
+    /// Which of its keys identity reads.
     pub scheme: IssuerScheme,
     /// `crt.pem` or `tls.crt`: the issuer, then what came with it. `None` where the key is missing.
     pub chain: Option<Bundle>,
@@ -19,11 +19,15 @@ pub struct IssuerSecret {
     pub key: KeyState,
     /// `ca.crt`, where there is one.
     pub ca: Option<Bundle>,
+    /// The certificate under the other scheme's key, which identity does not read, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Bundle>,
     /// When its data were last written, by the object's managed fields.
     pub changed_at: Option<Timestamp>,
 }
 
-/// The layout of the issuer Secret.
+/// The layout of the issuer Secret: identity goes by its flag `-identity-scheme`, which the charts set to
+/// `identity.issuer.scheme`, whatever keys the Secret has (linkerd2, controller/cmd/identity/main.go).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IssuerScheme {
     /// `crt.pem` and `key.pem`.
@@ -35,6 +39,27 @@ pub enum IssuerScheme {
 }
 
 impl IssuerScheme {
+    /// The scheme that identity takes this flag for: whatever is not Linkerd's own is Kubernetes'.
+    pub fn of_flag(flag: &str) -> Self {
+        if flag == "linkerd.io/tls" { Self::Linkerd } else { Self::Kubernetes }
+    }
+
+    /// The other of the two.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Linkerd => Self::Kubernetes,
+            Self::Kubernetes => Self::Linkerd,
+        }
+    }
+
+    /// As values write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Linkerd => "linkerd.io/tls",
+            Self::Kubernetes => "kubernetes.io/tls",
+        }
+    }
+
     /// The Secret's key for the certificate.
     pub fn certificate_key(self) -> &'static str {
         match self {

@@ -12,21 +12,26 @@ use super::{
     values,
 };
 
-/// Secret `linkerd-identity-issuer`. Its keys tell the scheme, since that is what identity reads; its type is only a
-/// hint where it holds neither certificate.
-pub fn issuer(value: &Value) -> IssuerSecret {
+/// Secret `linkerd-identity-issuer`. `configured` is the scheme that identity was started with; where that is not known,
+/// the Secret's keys tell, and its type where it holds neither certificate.
+pub fn issuer(value: &Value, configured: Option<IssuerScheme>) -> IssuerSecret {
     let secret = Secret::new(value);
-    let has = |key: &str| secret.bytes(key).is_some();
-    let kubernetes = has("tls.crt") || (!has("crt.pem") && secret.object.text("/type") == Some("kubernetes.io/tls"));
-    let scheme = if kubernetes { IssuerScheme::Kubernetes } else { IssuerScheme::Linkerd };
+    let scheme = configured.unwrap_or_else(|| by_keys(&secret));
     IssuerSecret {
         meta: secret.meta(),
         scheme,
         chain: secret.pem(scheme.certificate_key()),
         key: secret.key(scheme.private_key()),
         ca: secret.pem("ca.crt"),
+        unread: secret.pem(scheme.other().certificate_key()),
         changed_at: secret.object.written_at(&["f:data"]),
     }
+}
+
+fn by_keys(secret: &Secret<'_>) -> IssuerScheme {
+    let has = |key: &str| secret.bytes(key).is_some();
+    let kubernetes = has("tls.crt") || (!has("crt.pem") && secret.object.text("/type") == Some("kubernetes.io/tls"));
+    if kubernetes { IssuerScheme::Kubernetes } else { IssuerScheme::Linkerd }
 }
 
 /// A Secret of type `kubernetes.io/tls` that a webhook's server mounts.
@@ -104,20 +109,32 @@ mod tests {
     #[test]
     fn either_scheme_by_its_keys() {
         let (certificate, key) = identity();
-        let linkerd = issuer(&json!({"type": "Opaque", "data": {"crt.pem": certificate, "key.pem": key}}));
+        let linkerd = issuer(&json!({"type": "Opaque", "data": {"crt.pem": certificate, "key.pem": key}}), None);
         assert_eq!(linkerd.scheme, IssuerScheme::Linkerd);
         assert!(linkerd.key.fits(linkerd.chain.unwrap().first().unwrap()));
         let data = json!({"tls.crt": certificate, "tls.key": key, "ca.crt": certificate});
-        let kubernetes = issuer(&json!({"type": "Opaque", "data": data}));
+        let kubernetes = issuer(&json!({"type": "Opaque", "data": data}), None);
         assert_eq!(kubernetes.scheme, IssuerScheme::Kubernetes);
         assert!(kubernetes.ca.is_some() && kubernetes.chain.is_some());
     }
 
     #[test]
+    fn what_identity_was_told_counts_and_not_what_the_secret_has() {
+        let ((own, own_key), (other, other_key)) = (identity(), identity());
+        let both = json!({"data": {"crt.pem": own, "key.pem": own_key, "tls.crt": other, "tls.key": other_key}});
+        let read = issuer(&both, Some(IssuerScheme::Linkerd));
+        let unread = read.unread.unwrap();
+        assert!(read.key.fits(read.chain.unwrap().first().unwrap()) && !read.key.fits(unread.first().unwrap()));
+        let strange = issuer(&json!({"data": {"tls.crt": other}}), Some(IssuerScheme::Linkerd));
+        assert!(strange.chain.is_none() && strange.unread.is_some());
+        assert_eq!(IssuerScheme::of_flag("kubernetes.io/tls"), IssuerScheme::Kubernetes);
+    }
+
+    #[test]
     fn empty_secrets_say_which_keys_are_missing() {
-        let empty = issuer(&json!({"type": "kubernetes.io/tls"}));
+        let empty = issuer(&json!({"type": "kubernetes.io/tls"}), None);
         assert_eq!((empty.scheme, empty.chain, empty.key), (IssuerScheme::Kubernetes, None, KeyState::Missing));
-        assert_eq!(issuer(&json!({"data": null})).scheme, IssuerScheme::Linkerd);
+        assert_eq!(issuer(&json!({"data": null}), None).scheme, IssuerScheme::Linkerd);
         assert_eq!(ca(&json!({})).chain, Source::Missing);
         assert!(overrides(&json!({"data": {}})).hidden().unwrap().contains("has no key"));
     }
@@ -129,7 +146,7 @@ mod tests {
         let pem = String::from_utf8(BASE64.decode(&key).unwrap()).unwrap();
         let secret_line = pem.lines().nth(1).unwrap();
         for written in [
-            serde_json::to_string(&issuer(&value)).unwrap(),
+            serde_json::to_string(&issuer(&value, None)).unwrap(),
             serde_json::to_string(&tls(&value)).unwrap(),
             serde_json::to_string(&ca(&value)).unwrap(),
         ] {
