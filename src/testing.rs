@@ -341,6 +341,7 @@ fn webhook(service: &str, configuration: &str, kind: WebhookKind, name: &str) ->
             meta: meta("Secret", "linkerd", &format!("{service}-k8s-tls")),
             chain: Some(Bundle::of([server.certificate.clone()])),
             key: KeyState::Present(server.certificate.public_key()),
+            key_is_sec1: false,
         }),
         served: Some(Ok(vec![server.certificate])),
     }

@@ -79,7 +79,8 @@ fn elsewhere<'a>(view: &View<'a>) -> Option<&'a Certificate> {
     view.secret?.unread.as_ref()?.first().filter(|unread| view.issuer() != Some(*unread))
 }
 
-/// LC-I02: certificate and key do not belong together, so identity cannot load them.
+/// LC-I02: certificate and key do not belong together, or are laid out so that identity cannot load them (linkerd2,
+/// pkg/tls/cred.go, `ValidateAndCreateCreds`).
 pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
     let (Some(secret), Some(issuer)) = (view.secret, view.issuer()) else { return Vec::new() };
     let name = secret.scheme.private_key();
@@ -89,17 +90,21 @@ pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
         KeyState::Present(_) if !secret.key.fits(issuer) => {
             format!("{name} belongs to another certificate than {}", named(issuer))
         }
+        KeyState::Present(_) if secret.chain.as_ref().is_some_and(|chain| !chain.loads_in_identity) => {
+            let name = secret.scheme.certificate_key();
+            format!("{name} holds a blank line or something else that is no certificate after the last one")
+        }
         KeyState::Present(_) => return Vec::new(),
     };
     let finding = Finding::new(
         Code::IssuerKeyMismatch,
         Severity::Critical,
         view.issuer_place(),
-        "the issuer's key does not belong to its certificate",
+        "identity cannot load the issuer's certificate and key",
     )
     .seen(why)
     .seen("identity goes on with the issuer in memory and does not start again once it stops")
-    .next("do not restart linkerd-identity before certificate and key in the Secret belong together");
+    .next("do not restart linkerd-identity before certificate and key in the Secret belong together and are plain PEM");
     vec![finding]
 }
 

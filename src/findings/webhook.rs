@@ -130,19 +130,33 @@ pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
             KeyState::Missing => "there is no tls.key".to_owned(),
             KeyState::Unreadable(why) => format!("tls.key cannot be read: {why}"),
             key if !key.fits(certificate) => "tls.key belongs to another certificate".to_owned(),
-            KeyState::Present(_) => return None,
+            KeyState::Present(_) => layout(webhook, secret)?,
         };
         let finding = Finding::new(
             Code::WebhookKeyMismatch,
             Severity::Critical,
             subject(webhook),
-            "the webhook's key does not belong to its certificate",
+            "the webhook's server cannot load its certificate and key",
         )
         .seen(format!("{}: {why}", secret.meta.reference()))
         .seen("its server goes on with what it has loaded and fails at its next restart")
         .next(renew(webhook));
         Some(finding)
     })
+}
+
+/// Why the server cannot read PEM that others can. The policy validator is not written in Go: it reads keys in PKCS #8 or
+/// PKCS #1 alone (kubert, server/tls_rustls.rs, `load_private_key`), and takes blank lines among certificates. The others
+/// read as identity does (linkerd2, pkg/tls/creds_watcher.go).
+fn layout(webhook: &Webhook, secret: &TlsSecret) -> Option<String> {
+    if webhook.service == "linkerd-policy-validator" {
+        let sec1 =
+            "tls.key is an EC PRIVATE KEY (SEC 1), and the policy validator reads PKCS #8 or RSA PRIVATE KEY alone";
+        return secret.key_is_sec1.then(|| sec1.to_owned());
+    }
+    let unreadable = secret.chain.as_ref().is_some_and(|chain| !chain.loads_in_identity);
+    unreadable
+        .then(|| "tls.crt holds a blank line or something else that is no certificate after the last one".to_owned())
 }
 
 /// LC-W05: the API server calls it by a name that its certificate does not have.

@@ -19,10 +19,15 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    /// Reads PEM (PKCS#8, PKCS#1 or SEC 1), as found in a Secret.
+    /// Reads PEM (PKCS#8, PKCS#1 or SEC 1), as found in a Secret. Linkerd looks at the first block alone (linkerd2,
+    /// pkg/tls/codec.go, `DecodePEMKey`), so what `openssl ecparam -genkey` writes is no key to it.
     pub fn of_pem(pem: &[u8]) -> Self {
         if pem.iter().all(u8::is_ascii_whitespace) {
             return Self::Missing;
+        }
+        if let Some(label) = labels(pem).next().filter(|label| !READ.contains(label)) {
+            let label: String = label.chars().take(40).filter(|c| !c.is_control()).collect();
+            return Self::Unreadable(format!("its first block is {label}, and Linkerd reads the first alone"));
         }
         let key = match PrivateKeyDer::from_pem_slice(pem) {
             Ok(key) => Zeroizing::new(key),
@@ -42,6 +47,22 @@ impl KeyState {
     }
 }
 
+/// The types of block that Linkerd takes for a key.
+const READ: [&str; 3] = ["EC PRIVATE KEY", "RSA PRIVATE KEY", "PRIVATE KEY"];
+
+/// Whether the only key in `pem` is in SEC 1 (`EC PRIVATE KEY`).
+pub fn is_sec1(pem: &[u8]) -> bool {
+    let mut keys = labels(pem).filter(|label| READ.contains(label)).peekable();
+    keys.peek().is_some() && keys.all(|label| label == READ[0])
+}
+
+/// The types of the blocks that begin in `pem`. A key on the same line is not one of them.
+fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = pem.split(|&byte| byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let labels = lines.filter_map(|line| line.trim_end().strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
+    labels.filter(|label| !label.contains('-'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,14 +76,25 @@ mod tests {
         assert!(!KeyState::of_pem(other.serialize_pem().as_bytes()).fits(&certificate));
     }
 
-    #[test]
-    fn step_writes_sec1() {
-        // A throwaway P-256 key in the layout of `step certificate create` and `openssl ecparam -genkey`.
-        let sec1 = "-----BEGIN EC PRIVATE KEY-----\n\
+    /// A throwaway P-256 key in the layout of `step certificate create` and `openssl ecparam -genkey -noout`.
+    const SEC1: &str = "-----BEGIN EC PRIVATE KEY-----\n\
             MHcCAQEEIDxrQzV4SlCcph4t5vfSthh1cVEV9SiyDHiTVecZhyaUoAoGCCqGSM49\n\
             AwEHoUQDQgAEFOiSrqtZ8Y1lKJlcwEwM7CqHxVdX/mTgWUGoJePp4+7BRxt6cawL\n\
             7j7yE2YR+NBUjHkpuRIqcxg8MWKMfJSXzQ==\n-----END EC PRIVATE KEY-----";
-        assert!(matches!(KeyState::of_pem(sec1.as_bytes()), KeyState::Present(_)));
+
+    #[test]
+    fn step_writes_sec1() {
+        assert!(matches!(KeyState::of_pem(SEC1.as_bytes()), KeyState::Present(_)));
+        assert!(is_sec1(SEC1.as_bytes()));
+        assert!(!is_sec1(rcgen::KeyPair::generate().unwrap().serialize_pem().as_bytes()) && !is_sec1(b""));
+    }
+
+    #[test]
+    fn what_stands_before_the_key_keeps_linkerd_from_it() {
+        let openssl = format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{SEC1}");
+        let KeyState::Unreadable(why) = KeyState::of_pem(openssl.as_bytes()) else { panic!("it was read") };
+        assert!(why.starts_with("its first block is EC PARAMETERS"), "{why}");
+        assert!(matches!(KeyState::of_pem(format!("a comment\n{SEC1}").as_bytes()), KeyState::Present(_)));
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub struct TlsSecret {
     pub chain: Option<Bundle>,
     /// `tls.key`, as the public key it belongs to.
     pub key: KeyState,
+    /// Whether that key is in SEC 1, which not every server reads.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_is_sec1: bool,
 }
 
 impl Webhook {

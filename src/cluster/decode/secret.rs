@@ -2,7 +2,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{
-    pki::{Bundle, KeyState},
+    pki::{Bundle, KeyState, key::is_sec1},
     snapshot::{CaSecret, IssuerScheme, IssuerSecret, Meta, Source, TlsSecret, Values},
 };
 
@@ -37,7 +37,8 @@ fn by_keys(secret: &Secret<'_>) -> IssuerScheme {
 /// A Secret of type `kubernetes.io/tls` that a webhook's server mounts.
 pub fn tls(value: &Value) -> TlsSecret {
     let secret = Secret::new(value);
-    TlsSecret { meta: secret.meta(), chain: secret.pem("tls.crt"), key: secret.key("tls.key") }
+    let key_is_sec1 = secret.bytes("tls.key").is_some_and(|bytes| is_sec1(&bytes));
+    TlsSecret { meta: secret.meta(), chain: secret.pem("tls.crt"), key: secret.key("tls.key"), key_is_sec1 }
 }
 
 /// The certificates of a Secret that cert-manager or trust-manager works with.

@@ -20,6 +20,10 @@ pub(super) fn issuers() -> Vec<Case> {
             mesh.secret().key = KeyState::Present(no_fingerprint());
         }),
         case("issuer's key is gone", &[Code::IssuerKeyMismatch], |mesh| mesh.secret().key = KeyState::Missing),
+        case("a blank line after the issuer", &[Code::IssuerKeyMismatch], |mesh| {
+            let text = mesh.issuer.certificate.to_pem() + "\n";
+            mesh.secret().chain = Some(Bundle::parse(&text));
+        }),
         with_issuer("issuer expired", &[Code::IssuerExpired], Recipe::authority(ISSUER, -days(365), -1)),
         with_issuer("issuer from tomorrow", &[Code::IssuerNotYetValid], Recipe::authority(ISSUER, 24, days(300))),
         with_issuer("issuer near its end", &[Code::IssuerNearEnd], Recipe::authority(ISSUER, -days(330), days(35))),

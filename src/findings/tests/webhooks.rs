@@ -86,3 +86,25 @@ fn a_webhook_whose_pods_get_no_leaf_is_a_consequence() {
     mesh.webhook().served = Some(Err("no pod behind Service linkerd/linkerd-proxy-injector is ready".to_owned()));
     assert_eq!(mesh.roots_found(), [Code::IssuerExpired]);
 }
+
+#[test]
+fn what_one_server_reads_another_does_not() {
+    let found = |service: &str, sec1: bool, tail: &str| {
+        let mut mesh = TestMesh::healthy();
+        let webhook = mesh.webhook();
+        service.clone_into(&mut webhook.service);
+        let server = Recipe::leaf(&format!("{service}.linkerd.svc"), -days(1), days(300)).self_signed().certificate;
+        webhook.ca_bundle = Some(Bundle::of([server.clone()]));
+        webhook.served = Some(Ok(vec![server.clone()]));
+        if let Source::Found(secret) = &mut webhook.secret {
+            secret.chain = Some(Bundle::parse(&(server.to_pem() + tail)));
+            secret.key = KeyState::Present(server.public_key());
+            secret.key_is_sec1 = sec1;
+        }
+        mesh.roots_found()
+    };
+    assert_eq!(found("linkerd-proxy-injector", true, ""), []);
+    assert_eq!(found("linkerd-proxy-injector", false, "\n"), [Code::WebhookKeyMismatch]);
+    assert_eq!(found("linkerd-policy-validator", false, "\n"), []);
+    assert_eq!(found("linkerd-policy-validator", true, ""), [Code::WebhookKeyMismatch]);
+}
