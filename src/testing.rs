@@ -309,6 +309,7 @@ fn workload(namespace: &str, kind: &str, name: &str, component: Option<&str>, po
             newest: at(-days(2)),
             names: (0..pods).map(|index| format!("{name}-{index}")).collect(),
             trouble: Vec::new(),
+            admin_port: None,
             identity: format!("{account}.{namespace}.serviceaccount.identity.linkerd.cluster.local"),
         }],
     }

@@ -22,8 +22,8 @@ use crate::snapshot::{Mesh, Probe};
 
 pub(crate) use self::served::served;
 
-/// The proxy's admin port (linkerd2-proxy, linkerd/app/src/env.rs, `DEFAULT_ADMIN_LISTEN_ADDR`).
-const ADMIN_PORT: u16 = 4191;
+/// The proxy's admin port where nothing says another (linkerd2-proxy, linkerd/app/src/env.rs, `DEFAULT_ADMIN_LISTEN_ADDR`).
+pub(super) const ADMIN_PORT: u16 = 4191;
 
 /// How many pods are asked at once: each costs a connection and its buffers.
 const AT_ONCE: usize = 64;

@@ -52,6 +52,9 @@ pub struct PodGroup {
     pub names: Vec<String>,
     /// The first few that are in trouble.
     pub trouble: Vec<PodTrouble>,
+    /// Their proxies' admin port, where it is not 4191.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_port: Option<u16>,
     /// Identity of their proxies, `<sa>.<ns>.serviceaccount.identity.<control-plane-ns>.<trust-domain>`.
     pub identity: String,
 }

@@ -69,7 +69,8 @@ impl Fold {
     pub fn finish(self) -> Mesh {
         let mut workloads: Vec<_> = self.workloads.into_iter().map(|growing| growing.workload).collect();
         for workload in &mut workloads {
-            workload.groups.sort_by(|one, other| (&one.bundle, &one.identity).cmp(&(&other.bundle, &other.identity)));
+            let key = |group: &PodGroup| (group.bundle.clone(), group.identity.clone(), group.admin_port);
+            workload.groups.sort_by_cached_key(key);
         }
         workloads.sort_by(|one, other| {
             (&one.namespace, &one.kind, &one.name).cmp(&(&other.namespace, &other.kind, &other.name))
@@ -119,12 +120,10 @@ impl Growing {
     fn push(&mut self, pod: &Pod<'_>, proxy: &Proxy<'_>, bundle: BundleRef) {
         let started = pod.proxy_started.or(pod.created).unwrap_or(Timestamp::UNIX_EPOCH);
         let account = (pod.service_account, proxy.local_name);
-        let known = self
-            .workload
-            .groups
-            .iter()
-            .zip(&self.accounts)
-            .position(|(group, (name, pattern))| group.bundle == bundle && (&**name, &**pattern) == account);
+        let admin_port = proxy.admin_port();
+        let known = self.workload.groups.iter().zip(&self.accounts).position(|(group, (name, pattern))| {
+            group.bundle == bundle && group.admin_port == admin_port && (&**name, &**pattern) == account
+        });
         let at = known.unwrap_or_else(|| {
             self.accounts.push((account.0.into(), account.1.into()));
             self.workload.groups.push(PodGroup {
@@ -135,6 +134,7 @@ impl Growing {
                 newest: started,
                 names: Vec::new(),
                 trouble: Vec::new(),
+                admin_port,
                 identity: identity(pod, proxy),
             });
             self.workload.groups.len() - 1
@@ -187,7 +187,7 @@ mod tests {
             service_account: "db",
             phase: "Running",
             ready: true,
-            proxy: Some(Proxy { anchors, local_name: PATTERN, control_plane: Some("linkerd") }),
+            proxy: Some(Proxy { anchors, local_name: PATTERN, control_plane: Some("linkerd"), admin: "[::]:4191" }),
             ..Pod::default()
         }
     }
@@ -250,6 +250,21 @@ mod tests {
         fold.push(&bare("kube-system"));
         fold.push(&Pod { component: Some("heartbeat"), ..bare("shop") });
         assert_eq!(fold.finish().unmeshed, []);
+    }
+
+    #[test]
+    fn pods_of_another_admin_port_are_a_group_of_their_own() {
+        let mut fold = Fold::new("linkerd", &[]);
+        let usual = pod("db-0", Anchors::ConfigMap);
+        fold.push(&Pod {
+            name: "db-1",
+            proxy: usual.proxy.map(|proxy| Proxy { admin: "[::]:4195", ..proxy }),
+            ..usual
+        });
+        fold.push(&usual);
+        let mesh = fold.finish();
+        let ports: Vec<_> = mesh.workloads[0].groups.iter().map(|group| group.admin_port).collect();
+        assert_eq!(ports, [None, Some(4195)]);
     }
 
     #[test]

@@ -222,6 +222,7 @@ impl Container<'_> {
             match &*variable.name {
                 "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS" => proxy.anchors = variable.anchors(),
                 "LINKERD2_PROXY_IDENTITY_LOCAL_NAME" => proxy.local_name = &variable.value,
+                "LINKERD2_PROXY_ADMIN_LISTEN_ADDR" => proxy.admin = &variable.value,
                 "_l5d_ns" => proxy.control_plane = Some(&variable.value),
                 _ => {}
             }

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::snapshot::PodTrouble;
+use crate::{cluster::probe::ADMIN_PORT, snapshot::PodTrouble};
 
 /// Name of the proxy's container: an init container for native sidecars, an ordinary one otherwise.
 pub(super) const PROXY: &str = "linkerd-proxy";
@@ -51,6 +51,8 @@ pub struct Proxy<'a> {
     pub local_name: &'a str,
     /// `_l5d_ns`: its control plane's namespace.
     pub control_plane: Option<&'a str>,
+    /// `LINKERD2_PROXY_ADMIN_LISTEN_ADDR`, such as `[::]:4191`.
+    pub admin: &'a str,
 }
 
 /// `LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS`.
@@ -167,6 +169,16 @@ impl<'a> Pod<'a> {
     }
 }
 
+// === impl Proxy ===
+
+impl Proxy<'_> {
+    /// The port of its admin server, where it is not the usual one.
+    pub(super) fn admin_port(&self) -> Option<u16> {
+        let (_, port) = self.admin.rsplit_once(':')?;
+        port.parse().ok().filter(|port| *port != ADMIN_PORT)
+    }
+}
+
 // === impl ContainerStatus ===
 
 impl ContainerStatus<'_> {
@@ -215,6 +227,15 @@ mod tests {
             let pod = Pod { name: "the-pod", owner, template_hash, ..Pod::default() };
             assert_eq!(pod.workload(), expected);
         }
+    }
+
+    #[test]
+    fn the_admin_port_is_told_where_it_is_not_the_usual_one() {
+        let port = |admin| Proxy { admin, ..Proxy::default() }.admin_port();
+        assert_eq!(
+            ["[::]:4191", "0.0.0.0:4195", "[::]:4999", "", "x:y"].map(port),
+            [None, Some(4195), Some(4999), None, None]
+        );
     }
 
     #[test]

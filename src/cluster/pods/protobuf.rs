@@ -93,6 +93,7 @@ fn proxy(container: Field<'_>) -> Result<Option<Proxy<'_>>, Malformed> {
         match name {
             b"LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS" => proxy.anchors = anchors(variable)?,
             b"LINKERD2_PROXY_IDENTITY_LOCAL_NAME" => proxy.local_name = value(variable)?.unwrap_or_default(),
+            b"LINKERD2_PROXY_ADMIN_LISTEN_ADDR" => proxy.admin = value(variable)?.unwrap_or_default(),
             b"_l5d_ns" => proxy.control_plane = value(variable)?,
             _ => {}
         }

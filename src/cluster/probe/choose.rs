@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use super::ADMIN_PORT;
 use crate::snapshot::{BundleRef, Mesh, PodGroup, PodRef, Workload};
 
 /// A pod to ask, where its group stands, and the name that it should answer to.
@@ -11,6 +12,7 @@ pub(super) struct Target {
     pub(super) workload: usize,
     pub(super) group: usize,
     pub(super) identity: Arc<str>,
+    pub(super) port: u16,
 }
 
 /// The control plane's pods, and one pod for each distinct bundle that others load.
@@ -81,11 +83,13 @@ pub(super) fn named<'a>(
 ) -> impl Iterator<Item = Target> {
     let identity: Arc<str> = group.identity.as_str().into();
     let namespace = workload.namespace.clone();
+    let port = group.admin_port.unwrap_or(ADMIN_PORT);
     names.into_iter().map(move |name| Target {
         pod: PodRef { namespace: namespace.clone(), name: name.to_owned() },
         workload: w,
         group: g,
         identity: identity.clone(),
+        port,
     })
 }
 
@@ -104,6 +108,7 @@ pub(super) mod tests {
             newest: Timestamp::UNIX_EPOCH,
             names: names.iter().map(ToString::to_string).collect(),
             trouble: Vec::new(),
+            admin_port: None,
             identity: "sa.ns.serviceaccount.identity.linkerd.cluster.local".to_owned(),
         }
     }
@@ -152,6 +157,14 @@ pub(super) mod tests {
         let targets = sample(&mesh());
         assert_eq!(names(&targets), ["down-1", "id-1", "id-2", "vote-1", "vote-2", "web-2"]);
         assert_eq!((targets[4].workload, targets[4].group), (2, 1));
+    }
+
+    #[test]
+    fn each_is_asked_on_its_own_admin_port() {
+        let moved = PodGroup { admin_port: Some(4195), ..group(BundleRef::ConfigMap, &["moved-1"], 1) };
+        let usual = group(BundleRef::ConfigMap, &["usual-1"], 1);
+        let mesh = Mesh { workloads: vec![workload("web", None, vec![moved, usual])], ..Mesh::default() };
+        assert_eq!(sample(&mesh).iter().map(|target| target.port).collect::<Vec<_>>(), [4195, ADMIN_PORT]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    ADMIN_PORT, ALTOGETHER, AT_ONCE, PER_HANDSHAKE, PER_POD, admin,
+    ALTOGETHER, AT_ONCE, PER_HANDSHAKE, PER_POD, admin,
     choose::Target,
     handshake,
     known::Known,
@@ -45,14 +45,14 @@ impl<'a, D: Doors> Round<'a, D> {
 
     /// Asks one pod; `None` where its namespace is forbidden.
     async fn ask(&self, at: usize, target: Target) -> Option<(usize, Probe)> {
-        let Target { pod, workload, group, identity } = target;
+        let Target { pod, workload, group, identity, port } = target;
         if self.forbidden().contains_key(&pod.namespace) {
             return None;
         }
         let now = Instant::now();
         let answer = if now < self.end {
             let end = self.end.min(now + PER_POD);
-            timeout_at(end, self.answer(&pod, &identity, end)).await.unwrap_or_else(|_| Err(late()))
+            timeout_at(end, self.answer((&pod, port), &identity, end)).await.unwrap_or_else(|_| Err(late()))
         } else {
             Err(NoTunnel::Failed(format!("not asked: the others took {} s", ALTOGETHER.as_secs())))
         };
@@ -75,8 +75,8 @@ impl<'a, D: Doors> Round<'a, D> {
         None
     }
 
-    async fn answer(&self, pod: &PodRef, identity: &str, end: Instant) -> Result<Admin, NoTunnel> {
-        let (stream, mut guard) = self.doors.open(pod, ADMIN_PORT).await?.split();
+    async fn answer(&self, (pod, port): (&PodRef, u16), identity: &str, end: Instant) -> Result<Admin, NoTunnel> {
+        let (stream, mut guard) = self.doors.open(pod, port).await?.split();
         let until = end.min(Instant::now() + PER_HANDSHAKE);
         let chain = match timeout_at(until, handshake::chain(stream, identity)).await {
             Err(_) => Err(format!("no handshake within {} s", PER_HANDSHAKE.as_secs())),
@@ -95,7 +95,7 @@ impl<'a, D: Doors> Round<'a, D> {
         };
         drop(guard);
         // A proxy without a leaf refuses TLS, but answers in plain text.
-        let (stream, _guard) = match timeout_at(end, self.doors.open(pod, ADMIN_PORT)).await {
+        let (stream, _guard) = match timeout_at(end, self.doors.open(pod, port)).await {
             Ok(tunnel) => tunnel?.split(),
             Err(_) => return Err(late()),
         };

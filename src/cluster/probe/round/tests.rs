@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, 
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::cluster::probe::tunnel::Tunnel;
+use crate::cluster::probe::{ADMIN_PORT, tunnel::Tunnel};
 
 const IDENTITY: &str = "sa.ns.serviceaccount.identity.linkerd.cluster.local";
 
@@ -92,6 +92,7 @@ fn targets(pods: &[(&str, &str)]) -> Vec<Target> {
         workload: 0,
         group,
         identity: IDENTITY.into(),
+        port: ADMIN_PORT,
     };
     pods.iter().enumerate().map(target).collect()
 }
