@@ -37,6 +37,10 @@ const PER_HANDSHAKE: Duration = Duration::from_secs(2);
 /// How long all of them may take together.
 const ALTOGETHER: Duration = Duration::from_mins(2);
 
+fn too_long() -> String {
+    format!("no answer within {} s", PER_POD.as_secs())
+}
+
 /// Asks the pods of `mesh` that `scope` selects, in the order of workloads, groups and names.
 ///
 /// Where port-forwarding is forbidden in a namespace, one probe of it says so and the rest are left out.

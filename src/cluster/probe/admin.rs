@@ -1,5 +1,7 @@
 //! HTTP to the proxy's admin server: `/env.json` and `/metrics` on one connection.
 
+use std::time::Duration;
+
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
@@ -8,7 +10,12 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, timeout_at},
+};
+
+use super::too_long;
 
 /// What a proxy says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,25 +32,33 @@ const MOST_ENV: usize = 512 * 1024;
 /// A busy proxy has some MB of metrics, and those of its certificate come last.
 const MOST_METRICS: usize = 16 * 1024 * 1024;
 
+/// How long they may take.
+const PER_METRICS: Duration = Duration::from_secs(2);
+
+/// How long before its end a question is answered with what there is.
+const MARGIN: Duration = Duration::from_millis(100);
+
 /// `env.json` takes the names of variables as its query, and answers without them with the whole environment
 /// (linkerd2-proxy, linkerd/app/admin/src/server.rs, `env_rsp`).
 const ENV: &str = "/env.json?LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
 
-/// Asks the proxy at the other end of `stream`.
+/// Asks the proxy at the other end of `stream`. Its bundle has to be told by `bundle_by`; its metrics, which a gateway has
+/// many MB of, are waited for no longer than [`PER_METRICS`] nor until `end`, and left out where they take longer.
 ///
 /// # Errors
-/// When it does not answer in HTTP, or refuses.
-pub(super) async fn ask<S>(stream: S) -> Result<Said, String>
+/// When it does not answer in HTTP or in time, or refuses.
+pub(super) async fn ask<S>(stream: S, bundle_by: Instant, end: Instant) -> Result<Said, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let conversation = async {
-        let bundle = bundle(get(&mut sender, ENV).await?).await?;
-        let failed_refreshes = match get(&mut sender, "/metrics").await {
-            Ok(body) => failed_refreshes(body).await,
-            Err(_) => None,
-        };
+        let told = async { bundle(get(&mut sender, ENV).await?).await };
+        let bundle = timeout_at(bundle_by, told).await.map_err(|_| too_long())??;
+        // Whoever waits for all of this gives up at `end`, and the bundle with it.
+        let metrics_by = (Instant::now() + PER_METRICS).min(end - MARGIN);
+        let counted = async { failed_refreshes(get(&mut sender, "/metrics").await.ok()?).await };
+        let failed_refreshes = timeout_at(metrics_by, counted).await.ok().flatten();
         Ok(Said { bundle, failed_refreshes })
     };
     tokio::pin!(conversation);
@@ -180,7 +195,8 @@ mod tests {
             }
             asked
         });
-        let said = ask(near).await;
+        let end = Instant::now() + Duration::from_secs(5);
+        let said = ask(near, end, end).await;
         let asked = server.await.unwrap();
         assert!(asked[0].starts_with("GET /env.json?LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS HTTP/1.1\r\n"), "{asked:?}");
         assert!(asked[0].contains("accept: application/json"), "{asked:?}");

@@ -13,6 +13,7 @@ use super::{
     choose::Target,
     handshake,
     known::Known,
+    too_long,
     tunnel::{Doors, NoTunnel},
 };
 use crate::{
@@ -87,7 +88,7 @@ impl<'a, D: Doors> Round<'a, D> {
             },
             Ok(Ok((stream, presented))) => {
                 let chain = self.known.chain(&presented);
-                if let Ok(Ok(said)) = timeout_at(until, admin::ask(stream)).await {
+                if let Ok(said) = admin::ask(stream, until, end).await {
                     return Ok(self.admin(Ok(said), chain));
                 }
                 chain
@@ -99,7 +100,7 @@ impl<'a, D: Doors> Round<'a, D> {
             Ok(tunnel) => tunnel?.split(),
             Err(_) => return Err(late()),
         };
-        let said = timeout_at(end, admin::ask(stream)).await.unwrap_or_else(|_| Err(too_long()));
+        let said = timeout_at(end, admin::ask(stream, end, end)).await.unwrap_or_else(|_| Err(too_long()));
         Ok(self.admin(said, chain))
     }
 
@@ -119,10 +120,6 @@ impl<'a, D: Doors> Round<'a, D> {
 
 fn late() -> NoTunnel {
     NoTunnel::Failed(too_long())
-}
-
-fn too_long() -> String {
-    format!("no answer within {} s", PER_POD.as_secs())
 }
 
 #[cfg(test)]

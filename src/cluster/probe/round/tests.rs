@@ -60,21 +60,23 @@ impl Doors for Pods {
                 "mute" if is_tls => std::future::pending::<()>().await,
                 "leafless" if is_tls => stream.write_all(&[21, 3, 3, 0, 2, 2, 49]).await.unwrap(),
                 "half" if is_tls => drop(TlsAcceptor::from(tls).accept(stream).await),
-                _ if is_tls => serve(TlsAcceptor::from(tls).accept(stream).await.unwrap(), &pem).await,
-                _ => serve(stream, &pem).await,
+                _ if is_tls => serve(TlsAcceptor::from(tls).accept(stream).await.unwrap(), &pem, kind == "busy").await,
+                _ => serve(stream, &pem, kind == "busy").await,
             }
         });
         Ok(Tunnel::to(near, None))
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, pem: &str) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, pem: &str, busy: bool) {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     while stream.read_line(&mut line).await.is_ok_and(|length| length > 0) {
         if line.ends_with("\r\n\r\n") {
             let body = if line.contains("/env.json") {
                 serde_json::json!({"LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS": pem}).to_string()
+            } else if busy {
+                std::future::pending().await
             } else {
                 "control_identity_cert_refreshes_total{result=\"error\"} 1\n".to_owned()
             };
@@ -110,6 +112,15 @@ async fn one_connection_is_enough_for_a_sound_proxy() {
     assert_eq!(admin.chain.as_ref().unwrap()[0].dns_names(), [IDENTITY]);
     assert_eq!(admin.bundle.as_ref().unwrap().certificates.len(), 1);
     assert_eq!((admin.failed_refreshes, opened), (Some(1), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_that_take_too_long_do_not_cost_the_bundle() {
+    let begin = Instant::now();
+    let (probes, opened) = ask(&[("ns", "busy")]).await;
+    let admin = probes[0].answer.as_ref().unwrap();
+    assert!(admin.chain.is_ok() && admin.bundle.is_ok(), "{admin:?}");
+    assert_eq!((admin.failed_refreshes, opened, begin.elapsed().as_secs()), (None, 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
