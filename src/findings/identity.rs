@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     pki::{Certificate, lifetime::Stage},
     snapshot::{IdentityEvent, IdentityEventKind, PodTrouble, Workload},
-    trust,
+    trust::{self, Presented},
 };
 
 use super::{
@@ -24,7 +24,7 @@ const REFUSAL_IS_HISTORY: SignedDuration = SignedDuration::from_mins(15);
 /// after the Secret was written; where nobody has asked for a leaf since, it is only not proven yet.
 pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
     let (Some(secret), Some(issuer)) = (view.secret, view.issuer()) else { return Vec::new() };
-    let Some(newest) = trust::serving_issuer(view.snapshot) else { return Vec::new() };
+    let Some(newest) = missed(view).or_else(|| trust::serving_issuer(view.snapshot)) else { return Vec::new() };
     let Some(serving) = newest.issuer().filter(|serving| *serving != issuer) else { return Vec::new() };
     let issued = newest.leaf().lifetime().not_before;
     let (severity, summary, evidence) = match secret.changed_at {
@@ -49,6 +49,20 @@ pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
         .seen(evidence)
         .next(format!("if the issuer in the Secret is right: {restart}, and look again"));
     vec![finding]
+}
+
+/// The newest leaf that shows that a replica of identity missed what the Secret holds, though another may have signed
+/// newer ones since. What it was before identity started again, or said that it loaded the Secret, is history.
+fn missed<'a>(view: &View<'a>) -> Option<Presented<'a>> {
+    let (changed, issuer) = (view.secret?.changed_at?, view.issuer()?);
+    let late = |presented: &&Presented<'a>| {
+        let issued = presented.leaf().lifetime().not_before;
+        presented.issuer().is_some_and(|serving| serving != issuer)
+            && issued.duration_since(changed) > LOAD_TIME
+            && !restarted_since(view, issued)
+            && !loaded_since(view, issued)
+    };
+    view.presented.iter().filter(late).max_by_key(|presented| presented.leaf().lifetime().not_before).copied()
 }
 
 /// With the issuer in memory the mesh ends, whatever lies in the Secret.

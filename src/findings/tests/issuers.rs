@@ -227,3 +227,29 @@ fn an_issuer_that_only_the_cli_refuses_is_no_emergency() {
     assert!(useless(&KeyAlgorithm::Rsa(2048), "SHA256-RSA") && useless(&KeyAlgorithm::Ecdsa(256), "SHA1-RSA"));
     assert!(!useless(&KeyAlgorithm::Ecdsa(521), "SHA512-RSA"));
 }
+
+#[test]
+fn a_replica_that_missed_the_secret_is_seen_behind_newer_leafs() {
+    let found = |issued: i64, restarted: bool| {
+        let mut mesh = TestMesh::healthy();
+        let new = good_issuer(&mesh.anchor);
+        let bundle = Bundle::of([mesh.anchor.certificate.clone()]);
+        for workload in 0..mesh.mesh().workloads.len() {
+            let name = mesh.mesh().workloads[workload].groups[0].identity.clone();
+            let leaf = Recipe::leaf(&name, -1, 23).signed_by(&new).certificate;
+            mesh.probe(workload, &bundle, vec![leaf, new.certificate.clone()]);
+        }
+        let chain = vec![mesh.leaf(WEB, issued, 20), mesh.issuer.certificate.clone()];
+        mesh.probe(WEB, &bundle, chain);
+        mesh.set_issuer(&new);
+        issuer_in_values(&mut mesh, &new);
+        mesh.secret().changed_at = Some(at(-5));
+        if restarted {
+            mesh.mesh().workloads[IDENTITY].groups[0].oldest = at(-2);
+        }
+        mesh.roots_found()
+    };
+    assert_eq!(found(-6, false), [], "from before the Secret was written");
+    assert_eq!(found(-3, false), [Code::IssuerNotServed]);
+    assert_eq!(found(-3, true), [], "identity has started again since");
+}

@@ -22,6 +22,7 @@ pub(super) fn proxies() -> Vec<Case> {
             everywhere(mesh, &[&new]);
             let issuer = good_issuer(&new);
             mesh.set_issuer(&issuer);
+            mesh.secret().changed_at = Some(at(-1));
             issuer_in_values(mesh, &issuer);
             let identity = mesh.mesh().workloads[WEB].groups[0].identity.clone();
             let leaf = Recipe::leaf(&identity, -1, 23).signed_by(&issuer).certificate;
