@@ -23,7 +23,7 @@ const EXPECTED: &[(&str, &[&str], Option<Severity>)] = &[
     ("trimmed-too-early", &["LC-I06", "LC-S01", "LC-S02"], Some(Severity::Critical)),
     ("issuer-expired", &["LC-I03", "LC-S02"], Some(Severity::Critical)),
     ("dead-issuer", &["LC-I03", "LC-C09"], Some(Severity::Critical)),
-    ("webhooks-expired", &["LC-W01", "LC-W01", "LC-W01"], Some(Severity::Critical)),
+    ("webhooks-expired", &["LC-W01", "LC-W01", "LC-W01", "LC-W04"], Some(Severity::Critical)),
     ("cert-manager", &["LC-C03"], Some(Severity::Warning)),
 ];
 

@@ -102,7 +102,7 @@ fn skipped<'a>(view: &View<'a>) -> Option<&'a IdentityEvent> {
 }
 
 /// Whether what identity said at `at` against its issuer no longer holds. The events alone do not tell: client-go sends
-/// 25 for one source and object and then one in five minutes (tools/record/events_cache.go), so that a flood of refusals
+/// 25 for one source and object and then one in five minutes (`tools/record`), so that a flood of refusals
 /// keeps the IssuerUpdated that follows it from being seen.
 fn is_refuted(view: &View<'_>, at: Timestamp) -> bool {
     restarted_since(view, at) || has_signed_since(view, at)

@@ -88,6 +88,7 @@ fn all() -> Vec<Case> {
     let families = [
         anchors::anchors(),
         issuers::issuers(),
+        issuers::schemes(),
         sources::sources(),
         proxies::proxies(),
         webhooks::webhooks(),

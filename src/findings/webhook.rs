@@ -146,13 +146,14 @@ pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
 }
 
 /// Why the server cannot read PEM that others can. The policy validator is not written in Go: it reads keys in PKCS #8 or
-/// PKCS #1 alone (kubert, server/tls_rustls.rs, `load_private_key`), and takes blank lines among certificates. The others
-/// read as identity does (linkerd2, pkg/tls/creds_watcher.go).
+/// PKCS #1 alone (linkerd-kubert 0.27, `load_private_key`), and takes blank lines among certificates. The others
+/// read as identity does (linkerd2, pkg/tls, `ReadPEMCreds`). One that serves what the Secret holds has read it.
 fn layout(webhook: &Webhook, secret: &TlsSecret) -> Option<String> {
+    let served = webhook.served.as_ref().and_then(|served| served.as_ref().ok()?.first());
     if webhook.service == "linkerd-policy-validator" {
         let sec1 =
             "tls.key is an EC PRIVATE KEY (SEC 1), and the policy validator reads PKCS #8 or RSA PRIVATE KEY alone";
-        return secret.key_is_sec1.then(|| sec1.to_owned());
+        return (secret.key_is_sec1 && served != certificate(webhook)).then(|| sec1.to_owned());
     }
     let unreadable = secret.chain.as_ref().is_some_and(|chain| !chain.loads_in_identity);
     unreadable

@@ -45,6 +45,7 @@ impl IssuerScheme {
     }
 
     /// The other of the two.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Linkerd => Self::Kubernetes,

@@ -45,20 +45,6 @@ pub(super) fn issuers() -> Vec<Case> {
             &[Code::IssuerAlgorithm],
             Recipe::authority(ISSUER, -1, days(300)).with(&rcgen::PKCS_ECDSA_P384_SHA384),
         ),
-        case("cert-manager writes what identity does not read", &[Code::IssuerUnread], |mesh| {
-            mesh.secret().unread = Some(Bundle::of([good_issuer(&anchor()).certificate]));
-        }),
-        case("the Secret has the other scheme's keys alone", &[Code::IssuerUnread], |mesh| {
-            mesh.secret().unread = mesh.secret().chain.take();
-            mesh.secret().key = KeyState::Missing;
-        }),
-        case("the same issuer under both schemes' keys", &[], |mesh| {
-            mesh.secret().unread = mesh.secret().chain.clone();
-        }),
-        case("both schemes' keys, and nobody knows which count", &[], |mesh| {
-            mesh.secret().unread = Some(Bundle::of([good_issuer(&anchor()).certificate]));
-            mesh.snapshot.config = Source::Missing;
-        }),
         case("new issuer not picked up", &[Code::IssuerNotServed], |mesh| {
             let new = good_issuer(&mesh.anchor);
             mesh.set_issuer(&new);
@@ -119,6 +105,26 @@ pub(super) fn issuers() -> Vec<Case> {
         case("identity crash-looping", &[Code::IdentityCrashLoop], |mesh| {
             let group = &mut mesh.mesh().workloads[IDENTITY].groups[0];
             group.trouble.push(trouble("identity", "CrashLoopBackOff"));
+        }),
+    ]
+}
+
+/// Secrets that hold the keys of both schemes, or of the wrong one.
+pub(super) fn schemes() -> Vec<Case> {
+    vec![
+        case("cert-manager writes what identity does not read", &[Code::IssuerUnread], |mesh| {
+            mesh.secret().unread = Some(Bundle::of([good_issuer(&anchor()).certificate]));
+        }),
+        case("the Secret has the other scheme's keys alone", &[Code::IssuerUnread], |mesh| {
+            mesh.secret().unread = mesh.secret().chain.take();
+            mesh.secret().key = KeyState::Missing;
+        }),
+        case("the same issuer under both schemes' keys", &[], |mesh| {
+            mesh.secret().unread = mesh.secret().chain.clone();
+        }),
+        case("both schemes' keys, and nobody knows which count", &[], |mesh| {
+            mesh.secret().unread = Some(Bundle::of([good_issuer(&anchor()).certificate]));
+            mesh.snapshot.config = Source::Missing;
         }),
     ]
 }

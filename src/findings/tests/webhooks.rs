@@ -89,13 +89,13 @@ fn a_webhook_whose_pods_get_no_leaf_is_a_consequence() {
 
 #[test]
 fn what_one_server_reads_another_does_not() {
-    let found = |service: &str, sec1: bool, tail: &str| {
+    let found = |service: &str, sec1: bool, tail: &str, seen: bool| {
         let mut mesh = TestMesh::healthy();
         let webhook = mesh.webhook();
         service.clone_into(&mut webhook.service);
         let server = Recipe::leaf(&format!("{service}.linkerd.svc"), -days(1), days(300)).self_signed().certificate;
         webhook.ca_bundle = Some(Bundle::of([server.clone()]));
-        webhook.served = Some(Ok(vec![server.clone()]));
+        webhook.served = seen.then(|| Ok(vec![server.clone()]));
         if let Source::Found(secret) = &mut webhook.secret {
             secret.chain = Some(Bundle::parse(&(server.to_pem() + tail)));
             secret.key = KeyState::Present(server.public_key());
@@ -103,8 +103,9 @@ fn what_one_server_reads_another_does_not() {
         }
         mesh.roots_found()
     };
-    assert_eq!(found("linkerd-proxy-injector", true, ""), []);
-    assert_eq!(found("linkerd-proxy-injector", false, "\n"), [Code::WebhookKeyMismatch]);
-    assert_eq!(found("linkerd-policy-validator", false, "\n"), []);
-    assert_eq!(found("linkerd-policy-validator", true, ""), [Code::WebhookKeyMismatch]);
+    assert_eq!(found("linkerd-proxy-injector", true, "", false), []);
+    assert_eq!(found("linkerd-proxy-injector", false, "\n", false), [Code::WebhookKeyMismatch]);
+    assert_eq!(found("linkerd-policy-validator", false, "\n", false), []);
+    assert_eq!(found("linkerd-policy-validator", true, "", false), [Code::WebhookKeyMismatch]);
+    assert_eq!(found("linkerd-policy-validator", true, "", true), [], "what it serves it has read");
 }
