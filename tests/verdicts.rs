@@ -22,7 +22,7 @@ const EXPECTED: &[(&str, &[&str], Option<Severity>)] = &[
     ("extended-not-restarted", &["LC-P01", "LC-S01", "LC-S02"], Some(Severity::Warning)),
     ("trimmed-too-early", &["LC-I06", "LC-S01", "LC-S02"], Some(Severity::Critical)),
     ("issuer-expired", &["LC-I03", "LC-S02"], Some(Severity::Critical)),
-    ("dead-issuer", &["LC-I03", "LC-C09"], Some(Severity::Critical)),
+    ("dead-issuer", &["LC-I03"], Some(Severity::Critical)),
     ("webhooks-expired", &["LC-W01"], Some(Severity::Critical)),
     ("cert-manager", &["LC-C03"], Some(Severity::Warning)),
 ];
