@@ -98,8 +98,7 @@ pub async fn read(
         (config, issuer),
         overrides,
         identity_events,
-        cert_manager,
-        webhooks,
+        (webhooks, cert_manager),
         external_workloads,
         links,
     ) = futures::join!(
@@ -108,11 +107,11 @@ pub async fn read(
         config_and_issuer,
         reader.overrides(),
         reader.identity_events(),
-        reader.cert_manager(),
-        reader.webhooks(),
+        reader.webhooks_and_cert_manager(),
         reader.external_workloads(),
         reader.links(),
     );
+    let hidden_parts = reader.hidden_parts();
     if let Some(error) = reader.unanswered() {
         return Err(error);
     }
@@ -138,6 +137,7 @@ pub async fn read(
         probes: Vec::new(),
         external_workloads,
         links,
+        hidden_parts,
     })
 }
 
