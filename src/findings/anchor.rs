@@ -1,7 +1,7 @@
 //! Family A: the trust anchors in the ConfigMap.
 
 use crate::{
-    pki::{Bundle, Certificate, KeyAlgorithm, lifetime::Stage},
+    pki::{Bundle, Certificate, lifetime::Stage},
     snapshot::Source,
 };
 
@@ -134,11 +134,7 @@ pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
 
 fn refused_algorithm(anchor: &Certificate) -> Option<String> {
     let (key, signature) = (anchor.key(), anchor.signature());
-    let refused = match key {
-        KeyAlgorithm::Ecdsa(256) => !matches!(signature, "ECDSA-SHA256" | "SHA256-RSA"),
-        KeyAlgorithm::Rsa(2048 | 4096) => signature != "SHA256-RSA",
-        _ => true,
-    };
+    let refused = !anchor.suits_anchor();
     refused.then(|| format!("{key}, signed with {signature}; accepted: ECDSA P-256 or RSA 2048/4096, with SHA-256"))
 }
 

@@ -1,7 +1,7 @@
 //! Family I, first half: the issuer as the Secret holds it.
 
 use crate::{
-    pki::{Certificate, KeyAlgorithm, KeyState, lifetime::Stage},
+    pki::{Certificate, KeyState, lifetime::Stage},
     snapshot::{Source, condition},
     trust::Loaded,
 };
@@ -251,9 +251,7 @@ pub(super) fn outlives_anchor(view: &View<'_>) -> Vec<Finding> {
 /// LC-I14: an issuer's key must be ECDSA P-256 (linkerd2, pkg/issuercerts).
 pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
-    let accepted =
-        *issuer.key() == KeyAlgorithm::Ecdsa(256) && matches!(issuer.signature(), "ECDSA-SHA256" | "SHA256-RSA");
-    if accepted {
+    if issuer.suits_issuer() {
         return Vec::new();
     }
     let finding = Finding::new(

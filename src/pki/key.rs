@@ -1,9 +1,8 @@
 //! Private keys, as far as a reader needs them: which public key they belong to. The key itself is never kept.
 
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 
-use super::{Certificate, Fingerprint};
+use super::{Certificate, Fingerprint, PrivateKey};
 
 /// What was found where a private key belongs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,19 +17,13 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    /// Reads PEM (PKCS#8, PKCS#1 or SEC 1), as found in a Secret.
+    /// Reads PEM, as found in a Secret.
     pub fn of_pem(pem: &[u8]) -> Self {
         if pem.iter().all(u8::is_ascii_whitespace) {
             return Self::Missing;
         }
-        let key = match PrivateKeyDer::from_pem_slice(pem) {
-            Ok(key) => key,
-            Err(error) => return Self::Unreadable(error.to_string()),
-        };
-        let usable = rustls::crypto::ring::sign::any_supported_type(&key);
-        match usable.map(|key| key.public_key().map(|spki| Fingerprint::of(&spki))) {
-            Ok(Some(spki)) => Self::Present(spki),
-            Ok(None) => Self::Unreadable("its public key cannot be derived".to_owned()),
+        match PrivateKey::from_pem(pem, None) {
+            Ok(key) => Self::Present(key.public_key()),
             Err(error) => Self::Unreadable(error.to_string()),
         }
     }
