@@ -44,6 +44,14 @@ pub enum Error {
         /// Its version.
         found: u64,
     },
+    /// `--namespace` names none that there is.
+    #[error("there is no namespace `{name}`{}", near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?")))]
+    NoSuchNamespace {
+        /// The one that was asked for.
+        name: String,
+        /// The one that was probably meant.
+        near: Option<String>,
+    },
     /// `--at` leads to a moment that does not exist.
     #[error("--at leads out of the calendar")]
     OutOfTime(#[source] jiff::Error),
@@ -127,6 +135,7 @@ impl Error {
         let hint = match self {
             Self::NotASnapshot { .. } => "`check -o snapshot > FILE` writes one",
             Self::OtherVersion { .. } => "take a new one with this version: `check -o snapshot > FILE`",
+            Self::NoSuchNamespace { .. } => "`kubectl get namespaces` lists them",
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
             Self::KeyFile(error) => key_file_hint(error)?,

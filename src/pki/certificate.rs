@@ -58,7 +58,7 @@ pub enum KeyAlgorithm {
     Rsa(usize),
     /// Ed25519.
     Ed25519,
-    /// Anything else, by its object identifier.
+    /// Anything else, in words with its object identifier.
     Other(String),
 }
 
@@ -287,15 +287,28 @@ impl KeyAlgorithm {
     /// The kind and size of the key in a subject public key info in DER.
     pub(super) fn of_spki(der: &[u8]) -> Self {
         SubjectPublicKeyInfo::from_der(der)
-            .map_or_else(|_| Self::Other("unknown".to_owned()), |(_, spki)| Self::of(&spki))
+            .map_or_else(|_| Self::Other("an unknown algorithm".to_owned()), |(_, spki)| Self::of(&spki))
     }
 
     fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
         match spki.parsed() {
-            Ok(PublicKey::EC(point)) => Self::Ecdsa(point.key_size()),
+            Ok(PublicKey::EC(_)) => Self::of_curve(spki),
             Ok(PublicKey::RSA(key)) => Self::Rsa(key.key_size()),
             _ if spki.algorithm.algorithm == oid::OID_SIG_ED25519 => Self::Ed25519,
-            _ => Self::Other(spki.algorithm.algorithm.to_id_string()),
+            _ => Self::Other(format!("algorithm {}", spki.algorithm.algorithm.to_id_string())),
+        }
+    }
+
+    /// A curve is told by its name: others than NIST's have keys of the same size.
+    fn of_curve(spki: &SubjectPublicKeyInfo<'_>) -> Self {
+        let named = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+        let known = [(oid::OID_EC_P256, 256), (oid::OID_NIST_EC_P384, 384), (oid::OID_NIST_EC_P521, 521)];
+        match named {
+            Some(named) => known.iter().find(|(candidate, _)| *candidate == named).map_or_else(
+                || Self::Other(format!("ECDSA on curve {}", named.to_id_string())),
+                |(_, bits)| Self::Ecdsa(*bits),
+            ),
+            None => Self::Other("ECDSA on an unnamed curve".to_owned()),
         }
     }
 }
@@ -306,7 +319,7 @@ impl fmt::Display for KeyAlgorithm {
             Self::Ecdsa(bits) => write!(f, "ECDSA P-{bits}"),
             Self::Rsa(bits) => write!(f, "RSA {bits}"),
             Self::Ed25519 => f.write_str("Ed25519"),
-            Self::Other(oid) => write!(f, "algorithm {oid}"),
+            Self::Other(what) => f.write_str(what),
         }
     }
 }
@@ -337,5 +350,33 @@ impl TryFrom<String> for Certificate {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let der = BASE64.decode(text).map_err(|error| InvalidCertificate(error.to_string()))?;
         Self::parse(&der)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ISSUER, Recipe};
+
+    fn position(der: &[u8], of: &[u8]) -> Option<usize> {
+        der.windows(of.len()).position(|part| part == of)
+    }
+
+    #[test]
+    fn nist_curves_are_told_by_name() {
+        let key = |algorithm| Recipe::authority(ISSUER, -1, 1).with(algorithm).self_signed().certificate.key().clone();
+        assert_eq!(key(&rcgen::PKCS_ECDSA_P256_SHA256), KeyAlgorithm::Ecdsa(256));
+        assert_eq!(key(&rcgen::PKCS_ECDSA_P384_SHA384), KeyAlgorithm::Ecdsa(384));
+    }
+
+    #[test]
+    fn another_curve_of_256_bits_is_not_p_256() {
+        // prime256v1 (1.2.840.10045.3.1.7), and an identifier beside it that is no such curve.
+        const P256: [u8; 8] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+        let mut der = Recipe::authority(ISSUER, -1, 1).self_signed().certificate.der().to_vec();
+        let at = position(&der, &P256).unwrap();
+        der[at + 7] = 0x01;
+        let key = Certificate::parse(&der).unwrap().key().clone();
+        assert_eq!(key.to_string(), "ECDSA on curve 1.2.840.10045.3.1.1");
     }
 }
