@@ -139,6 +139,9 @@ impl Error {
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
             Self::KeyFile(error) => key_file_hint(error)?,
+            Self::Signing(SigningError::Name { .. }) => {
+                "sign an identity issuer under it with step or openssl, and bring that issuer instead"
+            }
             _ => return None,
         };
         Some(hint.to_owned())

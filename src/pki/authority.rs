@@ -77,6 +77,17 @@ pub enum SigningError {
     /// The key makes no signature.
     #[error(transparent)]
     NotSigned(#[from] NotSigned),
+    /// The authority's name cannot be repeated byte for byte, by which verifiers find who signed.
+    #[error(
+        "the name of `{name}` cannot be repeated in what it would sign: a part of it stands twice, has several values or \
+         is written in a rare encoding ({subject})"
+    )]
+    Name {
+        /// Its common name.
+        name: String,
+        /// The whole of it.
+        subject: String,
+    },
     /// A name or number has no place in a certificate; says which.
     #[error("the certificate cannot be written: {0}")]
     Encoding(String),
@@ -110,7 +121,8 @@ impl Authority {
     /// A new identity issuer under this anchor.
     ///
     /// # Errors
-    /// When the lifetime or the key is none for an issuer, or the anchor is not valid at `now`.
+    /// When the lifetime or the key is none for an issuer, the anchor is not valid at `now`, or its name is one that
+    /// cannot be repeated.
     pub fn sign_issuer(
         &self,
         params: &AuthorityParams,
@@ -136,7 +148,8 @@ impl Authority {
     /// DER).
     ///
     /// # Errors
-    /// When the lifetime is none, the issuer is not valid at `now`, or `identity` is no name.
+    /// When the lifetime is none, the issuer is not valid at `now`, `identity` is no name, or the issuer's cannot be
+    /// repeated.
     pub fn sign_leaf(
         &self,
         identity: &str,

@@ -160,11 +160,6 @@ impl Certificate {
         self.0.key_id.as_deref()
     }
 
-    /// The subject's name in DER, byte for byte.
-    pub fn raw_subject(&self) -> &[u8] {
-        &self.0.raw_subject
-    }
-
     /// The DNS names among its subject alternative names.
     pub fn dns_names(&self) -> &[String] {
         &self.0.dns_names
@@ -180,9 +175,14 @@ impl Certificate {
         self.0.raw_subject == other.0.raw_subject
     }
 
+    /// Whether `authority` is named as its issuer, byte for byte.
+    pub fn names_as_issuer(&self, authority: &Self) -> bool {
+        self.0.raw_issuer == authority.0.raw_subject
+    }
+
     /// Whether `authority` is named as its issuer and its key made the signature. Says nothing of time or purpose.
     pub fn is_signed_by(&self, authority: &Self) -> bool {
-        self.0.raw_issuer == authority.0.raw_subject && self.signature_verifies(authority)
+        self.names_as_issuer(authority) && self.signature_verifies(authority)
     }
 
     fn signature_verifies(&self, authority: &Self) -> bool {

@@ -27,12 +27,17 @@ use rustls::{SignatureScheme, sign::SigningKey};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use sec1::EcPrivateKey;
 use secrecy::SecretString;
-use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
 use zeroize::Zeroizing;
 
 use super::{Fingerprint, KeyAlgorithm};
 
 pub use generate::{NewKey, NotGenerated};
+
+/// Keys on elliptic curves, and the curves (RFC 5480, section 2.1.1).
+const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SECP_256_R_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP_384_R_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const SECP_521_R_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
 /// A private key that can sign. What this type holds is wiped when it goes; ring, which signs with it, keeps a copy of
 /// its own that it cannot be made to wipe.

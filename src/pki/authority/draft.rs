@@ -1,39 +1,14 @@
 //! Certificates and requests put into DER.
 
-use std::{str::FromStr as _, time::Duration};
-
 use jiff::{Timestamp, tz::TimeZone};
-use signature::Keypair;
-use x509_cert::{
-    builder::{Builder, CertificateBuilder, profile::BuilderProfile},
-    certificate::TbsCertificate,
-    der::{
-        DateTime, Decode as _, Document, Encode as _, EncodePem as _,
-        asn1::{Any, BitString, Ia5String, Null, OctetString},
-        oid::db::{
-            rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH},
-            rfc5912::{ECDSA_WITH_SHA_256, SHA_256_WITH_RSA_ENCRYPTION},
-        },
-        pem::LineEnding,
-    },
-    ext::{
-        Extension, ToExtension as _,
-        pkix::{
-            AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-            SubjectKeyIdentifier, name::GeneralName,
-        },
-    },
-    name::Name,
-    request::RequestBuilder,
-    serial_number::SerialNumber,
-    spki::{
-        AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfoOwned,
-        SubjectPublicKeyInfoRef,
-    },
-    time::{Time, Validity},
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey, SubjectPublicKeyInfo,
 };
+use rustls_pki_types::CertificateDer;
+use time::OffsetDateTime;
 
-use super::{Certificate, KeyAlgorithm, Lifetime, PrivateKey, Serial, SigningError};
+use super::{Certificate, Lifetime, NotSigned, PrivateKey, Serial, SigningError};
 
 /// The longest common name that X.509 allows (RFC 5280, `ub-common-name`); the DNS name has no such end.
 const LONGEST_COMMON_NAME: usize = 64;
@@ -65,16 +40,28 @@ impl Draft {
         authority: Option<&Certificate>,
         key: &PrivateKey,
     ) -> Result<Certificate, SigningError> {
-        let subject = self.subject()?;
-        let issuer = authority.map(|authority| Name::from_der(authority.raw_subject())).transpose()?;
-        let extensions = self.extensions(&subject, spki, authority)?;
-        let validity = Validity::new(time(self.lifetime.not_before)?, time(self.lifetime.not_after)?);
-        let profile = Profile { subject, issuer, extensions };
-        let serial = SerialNumber::new(self.serial.bytes())?;
-        let builder = CertificateBuilder::new(profile, serial, validity, SubjectPublicKeyInfoOwned::from_der(spki)?)?;
-        let der = assemble(builder, key)?.to_der()?;
-        let certificate = Certificate::parse(&der).map_err(|error| encoding(&error))?;
-        if certificate.is_signed_by(authority.unwrap_or(&certificate)) {
+        let signer = Signer::of(key)?;
+        let mut params = self.params()?;
+        params.not_before = time(self.lifetime.not_before)?;
+        params.not_after = time(self.lifetime.not_after)?;
+        params.serial_number = Some(SerialNumber::from_slice(self.serial.bytes()));
+        // An authority without an identifier has none that could be named.
+        params.use_authority_key_identifier_extension = authority.is_none_or(|authority| authority.key_id().is_some());
+        let made = match authority {
+            None => params.self_signed(&signer),
+            Some(authority) => {
+                let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(authority.der()), &signer)
+                    .map_err(|_| unnameable(authority))?;
+                params.signed_by(&public(spki)?, &issuer)
+            }
+        };
+        let made = made.map_err(|error| signer.failed(&error))?;
+        let certificate = Certificate::parse(made.der()).map_err(|error| encoding(&error))?;
+        let authority = authority.unwrap_or(&certificate);
+        if !certificate.names_as_issuer(authority) {
+            return Err(unnameable(authority));
+        }
+        if certificate.is_signed_by(authority) {
             Ok(certificate)
         } else {
             Err(encoding(&"its signature does not verify"))
@@ -83,14 +70,34 @@ impl Draft {
 
     /// A request for it, in PEM.
     pub(super) fn request(&self, key: &PrivateKey) -> Result<String, SigningError> {
-        let mut builder = RequestBuilder::new(self.subject()?)?;
-        builder.add_extension(&BasicConstraints { ca: true, path_len_constraint: Some(0) })?;
-        builder.add_extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?;
-        builder.add_extension(&self.dns_names()?)?;
-        Ok(assemble(builder, key)?.to_pem(LineEnding::LF)?)
+        let signer = Signer::of(key)?;
+        let request = self.params()?.serialize_request(&signer).map_err(|error| signer.failed(&error))?;
+        request.pem().map_err(|error| encoding(&error))
     }
 
-    fn subject(&self) -> Result<Name, SigningError> {
+    /// What stands in a request as in a certificate.
+    fn params(&self) -> Result<CertificateParams, SigningError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = self.subject();
+        let dns_name = self.dns_name.as_str().try_into().map_err(|error: rcgen::Error| encoding(&error))?;
+        params.subject_alt_names = vec![SanType::DnsName(dns_name)];
+        params.key_identifier_method = KeyIdMethod::Sha256;
+        let authority = |path_len| IsCa::Ca(BasicConstraints::Constrained(path_len));
+        params.is_ca = match self.kind {
+            Kind::Anchor => authority(1),
+            Kind::Issuer => authority(0),
+            Kind::Leaf => IsCa::NoCa,
+        };
+        if self.kind == Kind::Leaf {
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        } else {
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        }
+        Ok(params)
+    }
+
+    fn subject(&self) -> DistinguishedName {
         let name = if self.kind == Kind::Leaf {
             self.dns_name.clone()
         } else {
@@ -99,139 +106,60 @@ impl Draft {
             let room = LONGEST_COMMON_NAME - suffix.len();
             self.dns_name.chars().take(room).collect::<String>() + &suffix
         };
-        Ok(Name::from_str(&format!("CN={name}"))?)
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CommonName, name);
+        subject
+    }
+}
+
+/// The key as rcgen asks for it.
+struct Signer<'a> {
+    key: &'a PrivateKey,
+    public: SubjectPublicKeyInfo,
+}
+
+impl<'a> Signer<'a> {
+    fn of(key: &'a PrivateKey) -> Result<Self, SigningError> {
+        Ok(Self { key, public: public(key.spki())? })
     }
 
-    fn dns_names(&self) -> Result<SubjectAltName, SigningError> {
-        Ok(SubjectAltName(vec![GeneralName::DnsName(Ia5String::new(&self.dns_name)?)]))
-    }
-
-    fn extensions(
-        &self,
-        subject: &Name,
-        spki: &[u8],
-        authority: Option<&Certificate>,
-    ) -> Result<Vec<Extension>, SigningError> {
-        let usages = match self.kind {
-            Kind::Anchor | Kind::Issuer => KeyUsages::KeyCertSign | KeyUsages::CRLSign,
-            Kind::Leaf => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
-        };
-        let mut extensions = vec![KeyUsage(usages).to_extension(subject, &[])?];
-        let path_len = match self.kind {
-            Kind::Anchor => Some(1),
-            Kind::Issuer => Some(0),
-            Kind::Leaf => None,
-        };
-        let own_id = key_id(spki)?;
-        if path_len.is_some() {
-            let constraints = BasicConstraints { ca: true, path_len_constraint: path_len };
-            extensions.push(constraints.to_extension(subject, &[])?);
-            extensions.push(SubjectKeyIdentifier(own_id.clone()).to_extension(subject, &[])?);
-        } else {
-            let usages = ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH]);
-            extensions.push(usages.to_extension(subject, &[])?);
+    /// What rcgen's error is here.
+    fn failed(&self, error: &rcgen::Error) -> SigningError {
+        match error {
+            rcgen::Error::RemoteKeyError => NotSigned(self.key.algorithm().clone()).into(),
+            other => encoding(other),
         }
-        // An authority without an identifier has none that could be named.
-        let authority_id = match authority {
-            Some(authority) => authority.key_id().map(OctetString::new).transpose()?,
-            None => Some(own_id),
-        };
-        if let Some(id) = authority_id {
-            let id = AuthorityKeyIdentifier { key_identifier: Some(id), ..AuthorityKeyIdentifier::default() };
-            extensions.push(id.to_extension(subject, &[])?);
-        }
-        extensions.push(self.dns_names()?.to_extension(subject, &[])?);
-        Ok(extensions)
     }
 }
 
-/// The first 160 bits of SHA-256 over the public key (RFC 7093, method 1).
-fn key_id(spki: &[u8]) -> Result<OctetString, SigningError> {
-    let spki = SubjectPublicKeyInfoRef::from_der(spki)?;
-    let digest = ring::digest::digest(&ring::digest::SHA256, spki.subject_public_key.raw_bytes());
-    Ok(OctetString::new(&digest.as_ref()[..20])?)
-}
-
-fn time(at: Timestamp) -> Result<Time, SigningError> {
-    let seconds = u64::try_from(at.as_second()).map_err(|_| encoding(&format!("{at} lies before 1970")))?;
-    Ok(DateTime::from_unix_duration(Duration::from_secs(seconds))?.into())
-}
-
-fn assemble<B: Builder>(mut builder: B, key: &PrivateKey) -> Result<B::Output, SigningError> {
-    let signer = Signer(key);
-    let message = builder.finalize(&signer)?;
-    let signature = BitString::from_bytes(&key.sign(&message)?)?;
-    Ok(builder.assemble(signature, &signer)?)
-}
-
-struct Profile {
-    subject: Name,
-    issuer: Option<Name>,
-    extensions: Vec<Extension>,
-}
-
-impl BuilderProfile for Profile {
-    fn get_issuer(&self, subject: &Name) -> Name {
-        self.issuer.as_ref().unwrap_or(subject).clone()
+impl PublicKeyData for Signer<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.public.der_bytes()
     }
 
-    fn get_subject(&self) -> Name {
-        self.subject.clone()
-    }
-
-    fn build_extensions(
-        &self,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: &TbsCertificate,
-    ) -> x509_cert::builder::Result<Vec<Extension>> {
-        Ok(self.extensions.clone())
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.public.algorithm()
     }
 }
 
-/// The key as the builder asks for it.
-struct Signer<'a>(&'a PrivateKey);
-
-#[derive(Clone)]
-struct Verifier(Vec<u8>);
-
-impl Keypair for Signer<'_> {
-    type VerifyingKey = Verifier;
-
-    fn verifying_key(&self) -> Self::VerifyingKey {
-        Verifier(self.0.spki().to_vec())
+impl SigningKey for Signer<'_> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.key.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }
 
-impl EncodePublicKey for Verifier {
-    fn to_public_key_der(&self) -> x509_cert::spki::Result<Document> {
-        Ok(Document::try_from(self.0.as_slice())?)
-    }
+fn public(spki: &[u8]) -> Result<SubjectPublicKeyInfo, SigningError> {
+    SubjectPublicKeyInfo::from_der(spki).map_err(|error| encoding(&error))
 }
 
-impl DynSignatureAlgorithmIdentifier for Signer<'_> {
-    fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
-        Ok(match self.0.algorithm() {
-            KeyAlgorithm::Rsa(_) => {
-                AlgorithmIdentifierOwned { oid: SHA_256_WITH_RSA_ENCRYPTION, parameters: Some(Any::from(Null)) }
-            }
-            _ => AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None },
-        })
-    }
+fn time(at: Timestamp) -> Result<OffsetDateTime, SigningError> {
+    OffsetDateTime::from_unix_timestamp(at.as_second()).map_err(|error| encoding(&error))
+}
+
+fn unnameable(authority: &Certificate) -> SigningError {
+    SigningError::Name { name: authority.name().to_owned(), subject: authority.subject().to_owned() }
 }
 
 fn encoding(error: &impl ToString) -> SigningError {
     SigningError::Encoding(error.to_string())
-}
-
-impl From<x509_cert::der::Error> for SigningError {
-    fn from(error: x509_cert::der::Error) -> Self {
-        encoding(&error)
-    }
-}
-
-impl From<x509_cert::builder::Error> for SigningError {
-    fn from(error: x509_cert::builder::Error) -> Self {
-        encoding(&error)
-    }
 }

@@ -97,11 +97,11 @@ fn a_new_pair_is_as_the_table_says() {
     let dns = |name: &str| format!("[DNSName(\"{name}\")]");
     assert_eq!(
         extensions(root),
-        expected(&[usage, ("CA true Some(1)", true), ids[0], ids[1], (&dns("root.linkerd.cluster.local"), false)])
+        expected(&[ids[1], (&dns("root.linkerd.cluster.local"), false), usage, ids[0], ("CA true Some(1)", true)])
     );
     assert_eq!(
         extensions(middle),
-        expected(&[usage, ("CA true Some(0)", true), ids[0], ids[1], (&dns("identity.linkerd.cluster.local"), false)])
+        expected(&[ids[1], (&dns("identity.linkerd.cluster.local"), false), usage, ids[0], ("CA true Some(0)", true)])
     );
     assert_eq!(authority_key_id(root).as_deref(), root.key_id());
     assert_eq!(authority_key_id(middle).as_deref(), root.key_id());
@@ -124,10 +124,10 @@ fn a_leaf_is_what_identity_issues() {
     assert_eq!(
         extensions(&leaf),
         expected(&[
-            ("key usage Digital Signature, Key Encipherment", true),
-            ("purposes server true client true", false),
             ("authority's key", false),
             (&names, false),
+            ("key usage Digital Signature, Key Encipherment", true),
+            ("purposes server true client true", false),
         ])
     );
     assert_eq!(authority_key_id(&leaf).as_deref(), issuer.certificate().key_id());
@@ -193,19 +193,53 @@ fn keys_and_lifetimes_that_linkerd_does_not_take_are_refused() {
 }
 
 #[test]
-fn an_authority_with_any_name_and_key_signs_under_just_that_name() {
-    // The moment lies after the fixture's first day.
-    let now = at(days(30));
-    let corp = Authority::accept_anchor(fixtures::CORP_ROOT, fixture(fixtures::PKCS8), now).unwrap();
-    let issuer = corp.sign_issuer(&params(365), key(), now, serial()).unwrap();
-    assert_eq!(issuer.certificate().issuer(), corp.certificate().subject());
-    issuer.prove(&bundle(&corp), &domain(), now).unwrap();
-
-    let rsa = Authority::new_anchor(&params(3650), fixture(fixtures::RSA_PKCS8), now, serial()).unwrap();
+fn an_rsa_anchor_signs_a_p256_issuer() {
+    let rsa = Authority::new_anchor(&params(3650), fixture(fixtures::RSA_PKCS8), now(), serial()).unwrap();
     assert_eq!(rsa.certificate().signature(), "SHA256-RSA");
-    let issuer = rsa.sign_issuer(&params(365), key(), now, serial()).unwrap();
+    let issuer = issuer(&rsa);
     assert!(rsa.certificate().suits_anchor() && issuer.certificate().suits_issuer());
-    issuer.prove(&bundle(&rsa), &domain(), now).unwrap();
+    issuer.prove(&bundle(&rsa), &domain(), now()).unwrap();
+}
+
+#[test]
+fn an_authority_whose_name_has_several_parts_signs_under_just_that_name() {
+    let (pem, key, _) = odd(|params| {
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, "Corp");
+        let country = rcgen::string::PrintableString::try_from("DE").unwrap();
+        params.distinguished_name.push(rcgen::DnType::CountryName, rcgen::DnValue::PrintableString(country));
+    });
+    let corp = Authority::accept_anchor(&pem, key, now()).unwrap();
+    let issuer = issuer(&corp);
+    assert!(issuer.certificate().names_as_issuer(corp.certificate()));
+    assert_eq!(issuer.certificate().issuer(), "CN=odd, O=Corp, C=DE");
+    issuer.prove(&bundle(&corp), &domain(), now()).unwrap();
+}
+
+#[test]
+fn an_authority_whose_name_cannot_be_repeated_signs_nothing() {
+    // The moment lies after the fixtures' first day.
+    let now = at(days(30));
+    for (root, why) in [(fixtures::CORP_ROOT, "two values"), (fixtures::TWICE_ROOT, "twice")] {
+        let corp = Authority::accept_anchor(root, fixture(fixtures::PKCS8), now).unwrap();
+        let refused = corp.sign_issuer(&params(365), key(), now, serial()).unwrap_err();
+        assert!(matches!(refused, SigningError::Name { .. }), "{why}: {refused}");
+        let told = crate::error::Error::from(refused).tell();
+        assert!(told.evidence[0].contains("`Corp Mesh Root` cannot be repeated"), "{told:?}");
+        assert!(told.evidence[0].contains(corp.certificate().subject()), "{told:?}");
+        assert!(told.hints[0].contains("step or openssl"), "{told:?}");
+    }
+}
+
+#[test]
+fn an_issuer_whose_name_cannot_be_repeated_is_tried_without_a_leaf() {
+    let now = at(days(30));
+    let accept = |anchors: &Bundle| {
+        let corp = Authority::accept_anchor(fixtures::TWICE_ROOT, fixture(fixtures::PKCS8), now).unwrap();
+        corp.prove(anchors, &domain(), now)
+    };
+    let itself = Bundle::parse(fixtures::TWICE_ROOT);
+    assert!(accept(&itself).is_ok());
+    assert!(matches!(accept(&bundle(&anchor())), Err(Unfit::RefusedByIdentity(_))));
 }
 
 #[test]
@@ -213,7 +247,7 @@ fn a_request_that_is_signed_elsewhere_makes_an_issuer() {
     let anchor = anchor();
     let key = key();
     let request = issuer_request(&domain(), &key, now(), Serial::from_bytes([2; 16])).unwrap();
-    // Another program reads it, and checks its signature.
+    // It is read again as who signs would, its signature checked.
     let mut asked = rcgen::CertificateSigningRequestParams::from_pem(&request).unwrap();
     assert_eq!(asked.params.is_ca, rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0)));
     let usages = [rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
