@@ -2,6 +2,7 @@
 
 mod check;
 mod cluster;
+mod generate;
 mod value;
 
 use std::{ffi::OsString, path::Path};
@@ -10,11 +11,12 @@ use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Su
 
 pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
-pub use value::{Moment, ThresholdArg};
+pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
+pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
 Reads a live Linkerd mesh, says what is true of its trust anchors, its identity issuer, its proxies and its webhooks, \
-and what to do next. Nothing is changed.";
+and what to do next. No cluster is changed.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -33,6 +35,8 @@ pub struct Cli {
 pub enum Verb {
     /// Look at every certificate and every copy of the trust bundle
     Check(Box<CheckArgs>),
+    /// Make the trust anchor and the identity issuer of a new install
+    Generate(Box<GenerateArgs>),
     /// Say which version this is
     Version(VersionArgs),
 }

@@ -1,6 +1,8 @@
 //! One verb a file: arguments become settings, settings go to a plain function, and out comes an exit status.
 
 mod check;
+mod generate;
+mod key;
 mod observe;
 mod version;
 
@@ -56,6 +58,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         Verb::Check(arguments) => {
             let settings = check::Settings::resolve(*arguments, Timestamp::now());
             runtime()?.block_on(check::check(settings, ui))
+        }
+        Verb::Generate(arguments) => {
+            generate::generate(&generate::Settings::resolve(*arguments, Timestamp::now())?, ui)
         }
         Verb::Version(arguments) => version::version(arguments.output, ui),
     }

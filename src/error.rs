@@ -2,7 +2,17 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{cluster, commands::ExitStatus, snapshot::SCHEMA_VERSION};
+use crate::{
+    cluster,
+    commands::ExitStatus,
+    keyfile,
+    pki::{
+        InvalidName,
+        authority::{SigningError, Unfit},
+        private_key::{InvalidKey, NotGenerated},
+    },
+    snapshot::SCHEMA_VERSION,
+};
 
 /// A verb could not do its job.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +55,40 @@ pub enum Error {
     /// `--at` leads to a moment that does not exist.
     #[error("--at leads out of the calendar")]
     OutOfTime(#[source] jiff::Error),
+    /// A key or certificate file could not be read or written.
+    #[error(transparent)]
+    KeyFile(#[from] keyfile::Error),
+    /// A key is encrypted, and nobody is there to ask.
+    #[error("{} is encrypted, and there is no terminal to ask for its password", file.display())]
+    NoPassword {
+        /// The key's file.
+        file: PathBuf,
+        /// The flag that names a file with its password.
+        flag: &'static str,
+    },
+    /// The terminal gave no answer.
+    #[error("cannot ask for a password")]
+    Prompt(#[source] io::Error),
+    /// A certificate and key that were brought cannot be used for a mesh.
+    #[error("{} and its key are of no use to Linkerd", file.display())]
+    Unfit {
+        /// The certificate's file.
+        file: PathBuf,
+        /// Why.
+        source: Unfit,
+    },
+    /// What was just made does not hold.
+    #[error("the issuer that was made is of no use to Linkerd, so nothing was written")]
+    Unproved(#[source] Unfit),
+    /// No key could be made.
+    #[error(transparent)]
+    NotGenerated(#[from] NotGenerated),
+    /// No certificate could be signed.
+    #[error("no certificate was signed")]
+    Signing(#[from] SigningError),
+    /// A namespace or trust domain is none.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     /// The answer could not be written.
     #[error("cannot write the answer")]
     Output(#[source] io::Error),
@@ -72,7 +116,7 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Interrupted => ExitStatus::Interrupted,
-            Self::OutOfTime(_) => ExitStatus::Usage,
+            Self::OutOfTime(_) | Self::Name(_) => ExitStatus::Usage,
             _ => ExitStatus::CouldNotRun,
         }
     }
@@ -82,18 +126,36 @@ impl Error {
         let message = self.to_string();
         let mut lines = message.lines().map(ToOwned::to_owned);
         let what = lines.next().unwrap_or_default();
-        let hints = lines.chain(self.hint().map(ToOwned::to_owned)).collect();
+        let hints = lines.chain(self.hint()).collect();
         let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
         Told { what, evidence: causes.map(ToString::to_string).collect(), hints }
     }
 
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NotASnapshot { .. } => Some("`check -o snapshot > FILE` writes one"),
-            Self::OtherVersion { .. } => Some("take a new one with this version: `check -o snapshot > FILE`"),
-            Self::NoSuchNamespace { .. } => Some("`kubectl get namespaces` lists them"),
-            Self::OutOfTime(_) => Some("give a nearer time, such as --at +30d"),
-            _ => None,
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotASnapshot { .. } => "`check -o snapshot > FILE` writes one",
+            Self::OtherVersion { .. } => "take a new one with this version: `check -o snapshot > FILE`",
+            Self::NoSuchNamespace { .. } => "`kubectl get namespaces` lists them",
+            Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
+            Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
+            Self::KeyFile(error) => key_file_hint(error)?,
+            Self::Signing(SigningError::Name { .. }) => {
+                "sign an identity issuer under it with step or openssl, and bring that issuer instead"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn key_file_hint(error: &keyfile::Error) -> Option<&'static str> {
+    match error {
+        keyfile::Error::Exists(_) => Some("name a file that does not exist yet, or move this one away"),
+        keyfile::Error::NotEmpty(_) => Some("name a folder that is new or empty"),
+        keyfile::Error::NoParent(_) => Some("make the folder first, or name another"),
+        keyfile::Error::NoKey { source: InvalidKey::WrongPassword, .. } => {
+            Some("of a password file the first line counts, and spaces in it")
         }
+        _ => None,
     }
 }

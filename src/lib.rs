@@ -20,6 +20,7 @@
 //! **Input and output**
 //!
 //! * [`cluster`]: reads a live cluster into a snapshot: API objects, pods as a stream, live probes of proxies.
+//! * [`keyfile`]: keys and certificates in files; never overwritten, never half.
 //! * [`ui`]: what a person or a script sees. Nothing else prints.
 //!
 //! **The program**
@@ -33,6 +34,7 @@ pub mod commands;
 pub mod error;
 pub mod findings;
 pub mod inventory;
+pub mod keyfile;
 pub mod pki;
 pub mod snapshot;
 #[cfg(test)]

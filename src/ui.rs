@@ -4,7 +4,9 @@
 
 pub mod check;
 mod error;
+pub mod generate;
 mod look;
+mod prompt;
 mod text;
 
 use std::{
@@ -97,6 +99,11 @@ impl Ui {
     /// Says on stderr why there is no answer.
     pub fn error(&self, error: &Error) {
         eprint!("{}", error::render(&error.tell(), self.stderr));
+    }
+
+    /// Says one line on stderr.
+    pub fn say(&self, line: &str) {
+        eprintln!("{}", text::clean(line));
     }
 
     /// Says on stderr that `what` is under way, where somebody watches and the log does not say so already.

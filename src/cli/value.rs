@@ -24,6 +24,10 @@ pub struct ThresholdArg {
     at_most: Option<SignedDuration>,
 }
 
+/// A certificate's lifetime as typed: `8760h` as in Go, `365d`, `10y`. Months and years are those of the calendar.
+#[derive(Clone, Copy, Debug)]
+pub struct LifetimeArg(Span);
+
 impl Moment {
     /// The moment meant, where `usual` would be taken without the flag.
     ///
@@ -85,6 +89,29 @@ impl FromStr for ThresholdArg {
             }
         }
         Ok(threshold)
+    }
+}
+
+impl LifetimeArg {
+    /// How long that is from `now`.
+    pub fn from(self, now: Timestamp) -> SignedDuration {
+        let end = now.to_zoned(TimeZone::UTC).checked_add(self.0);
+        end.map_or(SignedDuration::MAX, |end| end.timestamp().duration_since(now))
+    }
+}
+
+impl FromStr for LifetimeArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let lifetime =
+            text.parse().map(Self).map_err(|_| "not a length of time such as 8760h, 365d or 10y".to_owned())?;
+        let length = lifetime.from(Timestamp::UNIX_EPOCH);
+        if length <= SignedDuration::ZERO {
+            return Err("a certificate lives longer than that".to_owned());
+        }
+        let most = Self(Span::new().years(100)).from(Timestamp::UNIX_EPOCH);
+        if length > most { Err("more than 100 years".to_owned()) } else { Ok(lifetime) }
     }
 }
 
@@ -156,6 +183,27 @@ mod tests {
         assert_eq!(read("5%, 12h").unwrap(), Threshold { percent: 5, at_most: SignedDuration::from_hours(12) });
         for wrong in ["", "101%", "-1d", "1d,2d", "1%,2%", "soon", "%"] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_are_read_in_every_form() {
+        let now = at("2026-11-21T12:00:00Z");
+        let end = |text: &str| text.parse::<LifetimeArg>().map(|lifetime| now + lifetime.from(now));
+        for (typed, meant) in [
+            ("8760h", "2027-11-21T12:00:00Z"),
+            ("8760h0m0s", "2027-11-21T12:00:00Z"),
+            ("365d", "2027-11-21T12:00:00Z"),
+            ("1y", "2027-11-21T12:00:00Z"),
+            ("10y", "2036-11-21T12:00:00Z"),
+            ("90m", "2026-11-21T13:30:00Z"),
+            ("2w", "2026-12-05T12:00:00Z"),
+            ("1y6mo", "2028-05-21T12:00:00Z"),
+        ] {
+            assert_eq!(end(typed).unwrap(), at(meant), "{typed}");
+        }
+        for wrong in ["", "365", "soon", "-1d", "0h", "101y", "99999999h"] {
+            assert!(end(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Family A: the trust anchors in the ConfigMap.
 
 use crate::{
-    pki::{Bundle, Certificate, KeyAlgorithm, lifetime::Stage},
+    pki::{Bundle, Certificate, lifetime::Stage},
     snapshot::{Mesh, Source},
 };
 
@@ -183,11 +183,7 @@ pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
 
 fn refused_by_cli(anchor: &Certificate) -> Option<String> {
     let (key, signature) = (anchor.key(), anchor.signature());
-    let refused = match key {
-        KeyAlgorithm::Ecdsa(256) => !matches!(signature, "ECDSA-SHA256" | "SHA256-RSA"),
-        KeyAlgorithm::Rsa(2048 | 4096) => signature != "SHA256-RSA",
-        _ => true,
-    };
+    let refused = !anchor.suits_anchor();
     refused.then(|| format!("{key}, signed with {signature}; the CLI takes ECDSA P-256 or RSA 2048/4096, with SHA-256"))
 }
 

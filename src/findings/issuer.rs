@@ -337,9 +337,7 @@ pub(super) fn outlives_anchor(view: &View<'_>) -> Vec<Finding> {
 /// LC-I14: the CLI takes no issuer but one on ECDSA P-256 (linkerd2, pkg/issuercerts). Identity and proxies take more.
 pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
-    let accepted =
-        *issuer.key() == KeyAlgorithm::Ecdsa(256) && matches!(issuer.signature(), "ECDSA-SHA256" | "SHA256-RSA");
-    if accepted {
+    if issuer.suits_issuer() {
         return Vec::new();
     }
     let (severity, who) = match useless(issuer.key(), issuer.signature()) {

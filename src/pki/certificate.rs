@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use x509_parser::{
     certificate::X509Certificate,
-    extensions::{GeneralName, KeyUsage},
+    extensions::{GeneralName, KeyUsage, ParsedExtension},
     oid_registry as oid,
     prelude::FromDer as _,
     public_key::PublicKey,
@@ -34,10 +34,19 @@ struct Facts {
     is_ca: bool,
     path_len: Option<u32>,
     may_sign_certificates: bool,
+    purposes: Purposes,
+    key_id: Option<Vec<u8>>,
     spki: Fingerprint,
     raw_subject: Vec<u8>,
     raw_issuer: Vec<u8>,
     dns_names: Vec<String>,
+}
+
+/// What extended key usage allows, which is everything where it is absent.
+#[derive(Clone, Copy)]
+struct Purposes {
+    server: bool,
+    client: bool,
 }
 
 /// The kind and size of a certificate's public key.
@@ -136,6 +145,21 @@ impl Certificate {
         self.0.may_sign_certificates
     }
 
+    /// Whether extended key usage, where present, allows a TLS server. Go asks it of a whole path, the anchor included.
+    pub fn may_serve(&self) -> bool {
+        self.0.purposes.server
+    }
+
+    /// Whether extended key usage, where present, allows a TLS client.
+    pub fn may_call(&self) -> bool {
+        self.0.purposes.client
+    }
+
+    /// Its subject key identifier, which what it signs names as that of its authority.
+    pub fn key_id(&self) -> Option<&[u8]> {
+        self.0.key_id.as_deref()
+    }
+
     /// The DNS names among its subject alternative names.
     pub fn dns_names(&self) -> &[String] {
         &self.0.dns_names
@@ -151,9 +175,14 @@ impl Certificate {
         self.0.raw_subject == other.0.raw_subject
     }
 
+    /// Whether `authority` is named as its issuer, byte for byte.
+    pub fn names_as_issuer(&self, authority: &Self) -> bool {
+        self.0.raw_issuer == authority.0.raw_subject
+    }
+
     /// Whether `authority` is named as its issuer and its key made the signature. Says nothing of time or purpose.
     pub fn is_signed_by(&self, authority: &Self) -> bool {
-        self.0.raw_issuer == authority.0.raw_subject && self.signature_verifies(authority)
+        self.names_as_issuer(authority) && self.signature_verifies(authority)
     }
 
     fn signature_verifies(&self, authority: &Self) -> bool {
@@ -181,6 +210,7 @@ impl Facts {
     fn of(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, InvalidCertificate> {
         let basic = parsed.basic_constraints().ok().flatten().map(|extension| extension.value);
         let usage = parsed.key_usage().ok().flatten().map(|extension| extension.value);
+        let purposes = parsed.extended_key_usage().ok().flatten().map(|extension| extension.value);
         Ok(Self {
             der: der.to_vec(),
             fingerprint: Fingerprint::of(der),
@@ -197,11 +227,19 @@ impl Facts {
                 timestamp(parsed.validity().not_before.timestamp())?,
                 timestamp(parsed.validity().not_after.timestamp())?,
             ),
-            key: key_algorithm(parsed.public_key()),
+            key: KeyAlgorithm::of(parsed.public_key()),
             signature: signature_name(&parsed.signature_algorithm.algorithm),
             is_ca: basic.is_some_and(|constraints| constraints.ca),
             path_len: basic.and_then(|constraints| constraints.path_len_constraint),
             may_sign_certificates: usage.is_none_or(KeyUsage::key_cert_sign),
+            purposes: Purposes {
+                server: purposes.is_none_or(|purposes| purposes.any || purposes.server_auth),
+                client: purposes.is_none_or(|purposes| purposes.any || purposes.client_auth),
+            },
+            key_id: parsed.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+                _ => None,
+            }),
             spki: Fingerprint::of(parsed.public_key().raw),
             raw_subject: parsed.subject().as_raw().to_vec(),
             raw_issuer: parsed.issuer().as_raw().to_vec(),
@@ -228,28 +266,6 @@ fn dns_names(parsed: &X509Certificate<'_>) -> Vec<String> {
         .collect()
 }
 
-fn key_algorithm(spki: &SubjectPublicKeyInfo<'_>) -> KeyAlgorithm {
-    match spki.parsed() {
-        Ok(PublicKey::EC(_)) => curve(spki),
-        Ok(PublicKey::RSA(key)) => KeyAlgorithm::Rsa(key.key_size()),
-        _ if spki.algorithm.algorithm == oid::OID_SIG_ED25519 => KeyAlgorithm::Ed25519,
-        _ => KeyAlgorithm::Other(format!("algorithm {}", spki.algorithm.algorithm.to_id_string())),
-    }
-}
-
-/// A curve is told by its name: others than NIST's have keys of the same size.
-fn curve(spki: &SubjectPublicKeyInfo<'_>) -> KeyAlgorithm {
-    let named = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-    let known = [(oid::OID_EC_P256, 256), (oid::OID_NIST_EC_P384, 384), (oid::OID_NIST_EC_P521, 521)];
-    match named {
-        Some(named) => known.iter().find(|(candidate, _)| *candidate == named).map_or_else(
-            || KeyAlgorithm::Other(format!("ECDSA on curve {}", named.to_id_string())),
-            |(_, bits)| KeyAlgorithm::Ecdsa(*bits),
-        ),
-        None => KeyAlgorithm::Other("ECDSA on an unnamed curve".to_owned()),
-    }
-}
-
 fn signature_name(algorithm: &oid::Oid<'_>) -> String {
     let known = [
         (oid::OID_SIG_ECDSA_WITH_SHA256, "ECDSA-SHA256"),
@@ -265,6 +281,36 @@ fn signature_name(algorithm: &oid::Oid<'_>) -> String {
         .iter()
         .find(|(candidate, _)| candidate == algorithm)
         .map_or_else(|| algorithm.to_id_string(), |(_, name)| (*name).to_owned())
+}
+
+impl KeyAlgorithm {
+    /// The kind and size of the key in a subject public key info in DER.
+    pub(super) fn of_spki(der: &[u8]) -> Self {
+        SubjectPublicKeyInfo::from_der(der)
+            .map_or_else(|_| Self::Other("an unknown algorithm".to_owned()), |(_, spki)| Self::of(&spki))
+    }
+
+    fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
+        match spki.parsed() {
+            Ok(PublicKey::EC(_)) => Self::of_curve(spki),
+            Ok(PublicKey::RSA(key)) => Self::Rsa(key.key_size()),
+            _ if spki.algorithm.algorithm == oid::OID_SIG_ED25519 => Self::Ed25519,
+            _ => Self::Other(format!("algorithm {}", spki.algorithm.algorithm.to_id_string())),
+        }
+    }
+
+    /// A curve is told by its name: others than NIST's have keys of the same size.
+    fn of_curve(spki: &SubjectPublicKeyInfo<'_>) -> Self {
+        let named = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+        let known = [(oid::OID_EC_P256, 256), (oid::OID_NIST_EC_P384, 384), (oid::OID_NIST_EC_P521, 521)];
+        match named {
+            Some(named) => known.iter().find(|(candidate, _)| *candidate == named).map_or_else(
+                || Self::Other(format!("ECDSA on curve {}", named.to_id_string())),
+                |(_, bits)| Self::Ecdsa(*bits),
+            ),
+            None => Self::Other("ECDSA on an unnamed curve".to_owned()),
+        }
+    }
 }
 
 impl fmt::Display for KeyAlgorithm {

@@ -1,10 +1,8 @@
 //! Private keys, as far as a reader needs them: which public key they belong to. The key itself is never kept.
 
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use super::{Certificate, Fingerprint};
+use super::{Certificate, Fingerprint, PrivateKey};
 
 /// What was found where a private key belongs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +27,8 @@ impl KeyState {
             let label: String = label.chars().take(40).filter(|c| !c.is_control()).collect();
             return Self::Unreadable(format!("its first block is {label}, and Linkerd reads the first alone"));
         }
-        let key = match PrivateKeyDer::from_pem_slice(pem) {
-            Ok(key) => Zeroizing::new(key),
-            Err(error) => return Self::Unreadable(error.to_string()),
-        };
-        let usable = rustls::crypto::ring::sign::any_supported_type(&key);
-        match usable.map(|key| key.public_key().map(|spki| Fingerprint::of(&spki))) {
-            Ok(Some(spki)) => Self::Present(spki),
-            Ok(None) => Self::Unreadable("its public key cannot be derived".to_owned()),
+        match PrivateKey::from_pem(pem, None) {
+            Ok(key) => Self::Present(key.public_key()),
             Err(error) => Self::Unreadable(error.to_string()),
         }
     }
