@@ -23,4 +23,4 @@ mod sources;
 pub use client::{Cluster, Connect};
 pub use error::Error;
 pub use objects::{Kind, Listing, Objects, Unread};
-pub use observe::{Observe, ProbeScope, read};
+pub use observe::{Observe, read};

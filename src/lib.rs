@@ -33,7 +33,9 @@ pub mod commands;
 pub mod error;
 pub mod findings;
 pub mod inventory;
+pub mod mesh;
 pub mod pki;
+pub mod plan;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;

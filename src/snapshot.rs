@@ -22,7 +22,7 @@ pub use cert_manager::{
 };
 pub use identity::{IdentityEvent, IdentityEventKind, IssuerScheme, IssuerSecret};
 pub use mesh::{
-    Admin, BundleRef, ExternalWorkload, Link, Mesh, Namespace, PodGroup, PodRef, PodTrouble, Probe, Unmeshed, Workload,
+    Admin, BundleRef, ExternalWorkload, Link, Mesh, Namespace, PodGroup, PodRef, PodTrouble, Probe, Unmeshed, Workload, WorkloadRef,
 };
 pub use object::{Meta, Owner};
 pub use source::Source;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use crate::{
     cli::{ClusterArgs, ProbeArg},
-    cluster::{Cluster, Connect, Observe, ProbeScope},
+    cluster::{Cluster, Connect, Observe},
     error::Error,
+    mesh::ProbeScope,
     snapshot::{SCHEMA_VERSION, Snapshot},
     ui::Ui,
 };

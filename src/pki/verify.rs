@@ -93,6 +93,29 @@ pub fn as_identity(chain: &[Certificate], bundle: &Bundle, now: Timestamp) -> Re
     climb(issuer, extra, bundle, now, 0)
 }
 
+/// Whether a proxy that trusts `anchors` would accept a leaf under this issuer's `chain` at `now`. Like [`as_proxy`] it
+/// does not ask whether an anchor is still valid.
+///
+/// # Errors
+/// The reason for which it would refuse.
+pub fn issuer_as_proxy(chain: &[Certificate], anchors: &[Certificate], now: Timestamp) -> Result<(), Refusal> {
+    if chain.is_empty() || anchors.is_empty() {
+        return Err(Refusal::Nothing);
+    }
+    chain.iter().try_for_each(|certificate| valid_at(certificate, now))?;
+    if anchors.iter().any(|anchor| leads_to(chain, anchor)) { Ok(()) } else { Err(Refusal::UnknownIssuer) }
+}
+
+/// Whether `anchor` vouches for the issuer that `chain` begins with, whatever the time.
+pub fn leads_to(chain: &[Certificate], anchor: &Certificate) -> bool {
+    let Some((issuer, above)) = chain.split_first() else { return false };
+    let between = || above.iter().enumerate().find(|(_, authority)| issuer.is_signed_by(authority));
+    issuer == anchor
+        || issuer.is_signed_by(anchor)
+        // Each authority is climbed once, so a chain that bites its own tail ends.
+        || between().is_some_and(|(index, _)| leads_to(&above[index..], anchor))
+}
+
 /// Walks from `child` to an anchor; `below` counts the intermediates under the authority that is looked for.
 fn climb(
     child: &Certificate,
