@@ -22,7 +22,8 @@ pub use cert_manager::{
 };
 pub use identity::{IdentityEvent, IdentityEventKind, IssuerScheme, IssuerSecret};
 pub use mesh::{
-    Admin, BundleRef, ExternalWorkload, Link, Mesh, Namespace, PodGroup, PodRef, PodTrouble, Probe, Unmeshed, Workload, WorkloadRef,
+    Admin, BundleRef, ExternalWorkload, Link, Mesh, Namespace, PodGroup, PodRef, PodTrouble, Probe, Unmeshed, Workload,
+    WorkloadRef,
 };
 pub use object::{Meta, Owner};
 pub use source::Source;

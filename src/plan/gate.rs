@@ -9,7 +9,7 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
-use super::{Party, Presents, Standing, Step, Trusts};
+use super::{Presents, Standing, Step, Trusts};
 
 /// The lifetime of a leaf where nobody set another (linkerd2, charts/linkerd-control-plane/values.yaml,
 /// `identity.issuer.issuanceLifetime`).
@@ -37,33 +37,31 @@ pub enum Side {
     IssuerSecret,
 }
 
-/// Asks whether `step` would break a pair that works now, at its moment and a leaf's lifetime later. Workloads in
-/// `leave` are the operator's own business.
+/// Asks whether `step` would break a pair that works now, at its moment and a leaf's lifetime later.
 ///
 /// # Errors
 /// The pairs that it would break.
-pub fn gate(standing: &Standing, step: &Step, leave: &BTreeSet<WorkloadRef>) -> Result<(), Vec<Pair>> {
+pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
     let after = standing.after(step);
     // What a new pod would meet matters to a write, which decides what new pods get. A restart makes new pods, so for it
     // a newcomer that is refused is no state that was there before.
     let newcomers_before = !matches!(step, Step::Restart { .. });
     let mut broken = BTreeSet::new();
     for at in [standing.at, standing.at + LEAF] {
-        let before = refused(standing, leave, at, newcomers_before);
+        let before = refused(standing, at, newcomers_before);
         // While pods are replaced, old and new ones of one workload meet each other too.
-        let meanwhile = refused(standing, leave, at, true);
-        let then = refused(&after, leave, at, true);
+        let meanwhile = refused(standing, at, true);
+        let then = refused(&after, at, true);
         broken.extend(then.into_iter().chain(meanwhile).filter(|pair| !before.contains(pair)));
     }
     if broken.is_empty() { Ok(()) } else { Err(broken.into_iter().collect()) }
 }
 
 /// Every pair of which one refuses the other at `at`.
-fn refused(standing: &Standing, leave: &BTreeSet<WorkloadRef>, at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
-    let parties: Vec<&Party> = standing.parties.iter().filter(|party| !leave.contains(&party.who)).collect();
+fn refused(standing: &Standing, at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
     let mut presenting: Vec<(Side, Presents)> = Vec::new();
     let mut verifying: Vec<(Side, Trusts)> = Vec::new();
-    for party in parties {
+    for party in &standing.parties {
         let side = || Side::Workload(party.who.clone());
         presenting.extend(party.presents.iter().map(|presents| (side(), presents.clone())));
         verifying.extend(party.trusts.iter().map(|trusts| (side(), trusts.clone())));

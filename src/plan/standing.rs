@@ -89,6 +89,14 @@ impl Standing {
         }
     }
 
+    /// The standing of a mesh without these workloads: what becomes of them is the operator's own business.
+    #[must_use]
+    pub fn without(&self, leave: &BTreeSet<WorkloadRef>) -> Self {
+        let mut without = self.clone();
+        without.parties.retain(|party| !leave.contains(&party.who));
+        without
+    }
+
     /// Every anchor of the ConfigMap and of every loaded bundle, each once.
     pub fn known_anchors(&self) -> Vec<&Certificate> {
         let loaded = self.parties.iter().flat_map(|party| &party.trusts).chain([&self.identity_trusts]);

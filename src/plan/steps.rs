@@ -15,12 +15,13 @@ use super::{
 
 /// Names the next step from `standing` towards what is wanted, proven safe by the gate.
 pub fn next(standing: &Standing, request: &Request) -> Next {
-    let next = decide(standing, request).unwrap_or_else(Next::Refuse);
-    match next {
-        Next::Do(step) => match gate(standing, &step, &request.leave) {
+    let seen_to = standing.without(&request.leave);
+    match decide(&seen_to, request).unwrap_or_else(Next::Refuse) {
+        Next::Do(step) => match gate(&seen_to, &step) {
             Ok(()) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
+        Next::Done(done) => Next::Done(Done { trusting_old: trusting_more(standing), ..done }),
         other => other,
     }
 }
@@ -36,7 +37,7 @@ pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Ref
         .or_else(|| swap(standing, request, &goal))
         .or_else(|| refresh(standing, request).map(Ok))
         .or_else(|| goal.trims.then(|| trim(standing, request, goal.anchor)).flatten().map(Ok));
-    step.unwrap_or_else(|| Ok(Next::Done(Done { trusting_old: trusting_more(standing), fresh: false })))
+    step.unwrap_or_else(|| Ok(Next::Done(Done::default())))
 }
 
 /// Where a run leads.
@@ -65,20 +66,21 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
             None => Err(Refusal::Unfit("there is no new trust anchor to rotate to".to_owned())),
         },
         (Target::Rest(anchor), Goal::Issuer) => {
-            let is_new = issuer.is_some() && request.materials.issuer.as_ref().and_then(|chain| chain.first()) == issuer;
+            let is_new =
+                issuer.is_some() && request.materials.issuer.as_ref().and_then(|chain| chain.first()) == issuer;
             let fresh = issuer.is_some_and(|issuer| is_fresh(issuer, standing)) && !request.force;
             if !(is_new || fresh) {
                 return Ok(Some(Destination { anchor, new_issuer: true, trims: false }));
             }
-            let moved = standing.issuer.first().is_some_and(|issuer| all_present(standing, request, issuer));
+            let moved = standing.issuer.first().is_some_and(|issuer| all_present(standing, issuer));
             Ok((!moved).then_some(Destination { anchor, new_issuer: false, trims: false }))
         }
     }
 }
 
-fn all_present(standing: &Standing, request: &Request, issuer: &Certificate) -> bool {
+fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
     standing.serving.as_ref().and_then(|chain| chain.first()) == Some(issuer)
-        && parties(standing, request).all(|party| party.presents(issuer))
+        && standing.parties.iter().all(|party| party.presents(issuer))
 }
 
 /// 1. The trust roots hold the new anchor beside every anchor that something alive depends on.
@@ -113,7 +115,7 @@ fn swap(standing: &Standing, request: &Request, goal: &Destination<'_>) -> Optio
         let served = standing.serving.as_ref().and_then(|chain| chain.first()) == standing.issuer.first();
         return (!served).then(|| Ok(Next::Do(Step::AwaitIssuer { chain: standing.issuer.clone() })));
     }
-    if let Some(next) = round(standing, request, Why::Extend, |party| !party.trusts(goal.anchor)) {
+    if let Some(next) = round(standing, Why::Extend, |party| !party.trusts(goal.anchor)) {
         return Some(Ok(next));
     }
     let unanswered: Vec<String> =
@@ -133,10 +135,10 @@ fn refresh(standing: &Standing, request: &Request) -> Option<Next> {
     let issuer = standing.issuer.first()?;
     let old = |party: &Party| !party.presents(issuer);
     if request.patient {
-        let workloads: Vec<_> = parties(standing, request).filter(|party| old(party)).map(|one| one.who.clone()).collect();
+        let workloads: Vec<_> = standing.parties.iter().filter(|party| old(party)).map(|one| one.who.clone()).collect();
         return (!workloads.is_empty()).then_some(Next::Do(Step::AwaitLeafs { workloads }));
     }
-    round(standing, request, Why::Refresh, old)
+    round(standing, Why::Refresh, old)
 }
 
 /// 5. Nothing trusts more than it needs to.
@@ -146,19 +148,15 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
     if anchors.len() != standing.roots.len() {
         return Some(Next::Do(Step::TrustRoots { anchors, why: Why::Trim }));
     }
-    let stuck = |party: &&Party| party.obstacle.is_none() && !party.trusts_just(&standing.roots);
     // Who cannot be restarted trusts an anchor under which nothing is signed any more: harmless, and told at the end.
-    let any = request.trim == Trim::Now && parties(standing, request).any(|party| stuck(&party));
-    any.then(|| {
-        round(standing, request, Why::Trim, |party| party.obstacle.is_none() && !party.trusts_just(&standing.roots))
-    })
-    .flatten()
+    let trusts_more = |party: &Party| party.obstacle.is_none() && !party.trusts_just(&standing.roots);
+    (request.trim == Trim::Now).then(|| round(standing, Why::Trim, trusts_more)).flatten()
 }
 
 /// Restarts what is `stale`, the control plane first, in the order in which its parts depend on each other; what cannot
 /// be restarted is waited for.
-fn round(standing: &Standing, request: &Request, why: Why, stale: impl Fn(&Party) -> bool) -> Option<Next> {
-    let stale: Vec<&Party> = parties(standing, request).filter(|party| stale(party)).collect();
+fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Option<Next> {
+    let stale: Vec<&Party> = standing.parties.iter().filter(|party| stale(party)).collect();
     let first = stale.iter().filter(|party| party.obstacle.is_none()).map(|party| rank(party)).min();
     if let Some(first) = first {
         let now = stale.iter().filter(|party| party.obstacle.is_none() && rank(party) == first);
@@ -181,10 +179,6 @@ fn rank(party: &Party) -> u8 {
         Some(_) => 2,
         None => 3,
     }
-}
-
-fn parties<'a>(standing: &'a Standing, request: &'a Request) -> impl Iterator<Item = &'a Party> {
-    standing.parties.iter().filter(|party| !request.leave.contains(&party.who))
 }
 
 fn trusting_more(standing: &Standing) -> Vec<crate::snapshot::WorkloadRef> {
