@@ -18,7 +18,7 @@ use crate::{
 
 pub use fault::Fault;
 pub use rollout::{Obstacle, Rollout};
-pub use write::{Copy, IssuerPair, Mode, Write};
+pub use write::{Copy, FIELD_MANAGER, IssuerPair, Mode, Write};
 
 /// Which proxies to ask what they have loaded and present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,6 +22,7 @@ mod tests;
 pub use gate::{Pair, gate};
 pub use outlook::{Outlook, outlook};
 pub use request::{Goal, Materials, Request, Trim};
+pub(crate) use standing::obstacle;
 pub use standing::{Party, Presents, Standing, Trusts};
 pub use step::{Done, Hold, Next, Refusal, Step, Why};
 pub use steps::next;

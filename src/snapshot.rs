@@ -99,4 +99,7 @@ pub struct TrustRoots {
     pub bundle: Option<Bundle>,
     /// When that key was last written, by the object's managed fields.
     pub changed_at: Option<Timestamp>,
+    /// The field manager that wrote it then.
+    #[serde(default)]
+    pub changed_by: Option<String>,
 }

@@ -4,6 +4,9 @@ use secrecy::SecretString;
 
 use crate::pki::Certificate;
 
+/// The field manager under which the live side writes: how a run recognises what an earlier run did.
+pub const FIELD_MANAGER: &str = "linkerd-certs";
+
 /// Whether to do something or only to ask whether it would be taken (a server-side dry run).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

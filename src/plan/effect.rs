@@ -14,7 +14,7 @@ impl Standing {
         match step {
             Step::TrustRoots { anchors, .. } => {
                 after.roots.clone_from(anchors);
-                after.roots_load = true;
+                (after.roots_load, after.roots_are_ours) = (true, true);
             }
             Step::Copy(copy) => {
                 let (anchors, issuer) = (fingerprints(&self.roots), self.issuer.first().cloned());
@@ -27,7 +27,10 @@ impl Standing {
                     }
                 }
             }
-            Step::Issuer { chain } => after.issuer.clone_from(chain),
+            Step::Issuer { chain } => {
+                after.issuer.clone_from(chain);
+                after.issuer_is_ours = true;
+            }
             Step::AwaitIssuer { chain } => after.serving = Some(chain.clone()),
             Step::Restart { workloads, .. } => {
                 for party in after.parties.iter_mut().filter(|party| workloads.contains(&party.who)) {

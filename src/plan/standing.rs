@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    mesh::{Copy, Obstacle, Rollout},
+    mesh::{Copy, FIELD_MANAGER, Obstacle, Rollout},
     pki::{Bundle, Certificate, Fingerprint, verify},
     snapshot::{PodGroup, Snapshot, Source, Values, Workload, WorkloadRef},
     trust,
@@ -20,6 +20,10 @@ pub struct Standing {
     pub roots: Vec<Certificate>,
     /// Whether proxies and identity start with the ConfigMap's text as it is.
     pub roots_load: bool,
+    /// Whether this program wrote the trust roots last.
+    pub roots_are_ours: bool,
+    /// Whether this program wrote the issuer Secret last.
+    pub issuer_is_ours: bool,
     /// The issuer Secret's chain.
     pub issuer: Vec<Certificate>,
     /// The chain that identity signs with, where that is proven.
@@ -72,14 +76,20 @@ pub enum Presents {
 impl Standing {
     /// Reads a standing off a snapshot; `rollouts` says of which workloads a restart brings new pods.
     pub fn of(snapshot: &Snapshot, rollouts: &[Rollout]) -> Self {
-        let roots = snapshot.trust_roots.found().and_then(|roots| roots.bundle.as_ref());
-        let issuer = snapshot.issuer.found().and_then(|secret| secret.chain.as_ref());
+        let ours = |manager: Option<&String>| manager.is_some_and(|manager| manager == FIELD_MANAGER);
+        let (roots, secret) = (snapshot.trust_roots.found(), snapshot.issuer.found());
+        let roots_are_ours = ours(roots.and_then(|roots| roots.changed_by.as_ref()));
+        let issuer_is_ours = ours(secret.and_then(|secret| secret.changed_by.as_ref()));
+        let roots = roots.and_then(|roots| roots.bundle.as_ref());
+        let issuer = secret.and_then(|secret| secret.chain.as_ref());
         let serving = trust::serving(snapshot);
         let identity = trust::identity_bundle(snapshot);
         Self {
             at: snapshot.taken_at,
             roots: roots.map(once).unwrap_or_default(),
             roots_load: roots.is_some_and(|bundle| bundle.loads && bundle.loads_in_identity),
+            roots_are_ours,
+            issuer_is_ours,
             issuer: issuer.map(|chain| chain.certificates.clone()).unwrap_or_default(),
             serving: serving.as_ref().map(|serving| serving.chain.to_vec()),
             identity_trusts: identity.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(once(bundle))),
@@ -261,7 +271,8 @@ fn presented(
     shown.into_iter().chain(rest).collect()
 }
 
-fn obstacle(workload: &WorkloadRef, rollouts: &[Rollout]) -> Option<Obstacle> {
+/// Why a restart of `workload` would not bring new pods: as its rollout says, else by its kind.
+pub(crate) fn obstacle(workload: &WorkloadRef, rollouts: &[Rollout]) -> Option<Obstacle> {
     let known = rollouts.iter().find(|rollout| rollout.workload == *workload);
     known.map_or_else(|| by_kind(&workload.kind), |rollout| rollout.obstacle)
 }

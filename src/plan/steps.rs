@@ -61,14 +61,15 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
         (Target::Towards(anchor), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
         (Target::Rest(present), Goal::Anchor) => match &request.materials.anchor {
             Some(new) if new == present => Ok(None),
-            _ if is_fresh(present, standing) && !request.force => Ok(None),
+            _ if is_fresh(present, standing) && standing.roots_are_ours && !request.force => Ok(None),
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
             None => Err(Refusal::Unfit("there is no new trust anchor to rotate to".to_owned())),
         },
         (Target::Rest(anchor), Goal::Issuer) => {
             let is_new =
                 issuer.is_some() && request.materials.issuer.as_ref().and_then(|chain| chain.first()) == issuer;
-            let fresh = issuer.is_some_and(|issuer| is_fresh(issuer, standing)) && !request.force;
+            let made_by_us = issuer.is_some_and(|issuer| is_fresh(issuer, standing)) && standing.issuer_is_ours;
+            let fresh = made_by_us && !request.force;
             if !(is_new || fresh) {
                 return Ok(Some(Destination { anchor, new_issuer: true, trims: false }));
             }

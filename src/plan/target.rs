@@ -6,7 +6,8 @@ use crate::pki::Certificate;
 
 use super::Standing;
 
-/// An anchor or issuer younger than this was made by the rotation that is being run, or run again.
+/// An anchor or issuer younger than this, in an object that this program wrote last, was made by the run that is being
+/// run again; and where other anchors are left beside it, by a rotation that is not at its end yet.
 pub const FRESH: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where a mesh is on its way to.

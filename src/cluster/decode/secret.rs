@@ -18,13 +18,15 @@ pub fn issuer(value: &Value) -> IssuerSecret {
     let has = |key: &str| secret.bytes(key).is_some();
     let kubernetes = has("tls.crt") || (!has("crt.pem") && secret.object.text("/type") == Some("kubernetes.io/tls"));
     let scheme = if kubernetes { IssuerScheme::Kubernetes } else { IssuerScheme::Linkerd };
+    let written = secret.object.written(&["f:data"]);
     IssuerSecret {
         meta: secret.meta(),
         scheme,
         chain: secret.pem(scheme.certificate_key()),
         key: secret.key(scheme.private_key()),
         ca: secret.pem("ca.crt"),
-        changed_at: secret.object.written_at(&["f:data"]),
+        changed_at: written.map(|(at, _)| at),
+        changed_by: written.map(|(_, manager)| manager.to_owned()),
     }
 }
 

@@ -1,0 +1,190 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use secrecy::ExposeSecret as _;
+
+use crate::{
+    event::{Event, Watch},
+    mesh::{Copy, Fault, IssuerPair, Mesh, Mode, Write},
+    plan::{Done, Hold, Next, Request, Standing, Step, next, outlook},
+    snapshot::Snapshot,
+};
+
+use super::{Options, Stop, Stopper, issuer, restart};
+
+/// So often in a row may somebody else change the mesh before the run gives up.
+const MOST_CONFLICTS: u32 = 5;
+/// So often may one step come up again without anything having changed.
+const MOST_REPEATS: u32 = 3;
+/// Between two looks at what an operator has to see to.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What a run works with.
+pub(super) struct Run<'a, M, W> {
+    pub(super) mesh: &'a M,
+    pub(super) options: &'a Options,
+    pub(super) stopper: &'a Stopper,
+    pub(super) watch: &'a mut W,
+}
+
+/// Carries out what `request` wants, from wherever the mesh stands.
+///
+/// # Errors
+/// Why it ended before its goal; the mesh is safe, and running it again goes on.
+pub async fn run<M: Mesh, W: Watch>(
+    mesh: &M,
+    request: &Request,
+    new_issuer: Option<&IssuerPair>,
+    options: &Options,
+    stopper: &Stopper,
+    watch: &mut W,
+) -> Result<Done, Stop> {
+    if let Some(holder) = mesh.lock(&options.holder).await? {
+        return Err(Stop::Locked(holder));
+    }
+    watch.notice(&Event::Locked);
+    let mut run = Run { mesh, options, stopper, watch };
+    let ended = run.walk(request, new_issuer).await;
+    // A lock that cannot be given back runs out by itself.
+    let _ = mesh.unlock(&options.holder).await;
+    ended
+}
+
+/// One look at the mesh.
+pub(super) struct Look {
+    pub(super) snapshot: Snapshot,
+    pub(super) standing: Standing,
+}
+
+impl<M: Mesh, W: Watch> Run<'_, M, W> {
+    async fn walk(&mut self, request: &Request, new_issuer: Option<&IssuerPair>) -> Result<Done, Stop> {
+        let (mut conflicts, mut repeats) = (0, 0);
+        let mut last: Option<Step> = None;
+        let mut told: Vec<Step> = Vec::new();
+        loop {
+            self.go_on().await?;
+            let look = self.look().await?;
+            let step = match next(&look.standing, request) {
+                Next::Do(step) => step,
+                Next::Done(done) => {
+                    self.watch.notice(&Event::Finished(done.clone()));
+                    return Ok(done);
+                }
+                Next::Refuse(refusal) => return Err(Stop::Refused(Box::new(refusal))),
+                Next::Hold(holds) => {
+                    self.hold(request, holds).await?;
+                    continue;
+                }
+            };
+            let outlook = outlook(&look.standing, request);
+            if outlook.steps != told {
+                self.watch.notice(&Event::Planned(outlook.clone()));
+            }
+            told = outlook.steps.into_iter().skip(1).collect();
+            repeats = if last.as_ref() == Some(&step) { repeats + 1 } else { 0 };
+            if repeats > MOST_REPEATS {
+                return Err(Stop::NoEffect(Box::new(step)));
+            }
+            self.watch.allow(&step)?;
+            self.watch.notice(&Event::Begun(step.clone()));
+            match self.take(&step, &look, new_issuer).await {
+                Ok(()) => conflicts = 0,
+                Err(Stop::Fault(Fault::Conflict(object))) => {
+                    conflicts += 1;
+                    if conflicts > MOST_CONFLICTS {
+                        return Err(Stop::Contended(object));
+                    }
+                    self.watch.notice(&Event::Changed(object));
+                    last = None;
+                    continue;
+                }
+                Err(other) => return Err(other),
+            }
+            self.watch.notice(&Event::Proven(step.clone()));
+            last = Some(step);
+        }
+    }
+
+    /// Ends the run where it was asked to; keeps the lock otherwise.
+    pub(super) async fn go_on(&self) -> Result<(), Stop> {
+        if self.stopper.is_stopped() {
+            return Err(Stop::Asked);
+        }
+        match self.mesh.lock(&self.options.holder).await? {
+            Some(holder) => Err(Stop::Locked(holder)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn look(&self) -> Result<Look, Stop> {
+        let snapshot = self.mesh.observe(self.options.probe).await?;
+        let rollouts = self.mesh.rollouts(&[]).await?;
+        let standing = Standing::of(&snapshot, &rollouts);
+        Ok(Look { snapshot, standing })
+    }
+
+    async fn take(&mut self, step: &Step, look: &Look, new_issuer: Option<&IssuerPair>) -> Result<(), Stop> {
+        match step {
+            Step::TrustRoots { anchors, .. } => {
+                let against = version(&look.snapshot, None);
+                self.write(Write::TrustRoots { anchors: anchors.clone(), against }).await
+            }
+            Step::Copy(copy) => {
+                let against = version(&look.snapshot, Some(*copy));
+                let anchors = look.standing.roots.clone();
+                self.write(Write::Copy { copy: *copy, anchors, against }).await
+            }
+            Step::Issuer { chain } => {
+                // The planner names an issuer that it was given; its key came with it.
+                let Some(pair) = new_issuer.filter(|pair| pair.chain == *chain) else {
+                    return Err(Stop::NoEffect(Box::new(step.clone())));
+                };
+                let against = look.snapshot.issuer.found().map(|secret| secret.meta.resource_version.clone());
+                let anchors = look.standing.roots.clone();
+                debug_assert!(!pair.key.expose_secret().is_empty());
+                self.write(Write::Issuer { pair: pair.clone(), anchors, against: against.unwrap_or_default() }).await
+            }
+            Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,
+            Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
+            Step::AwaitLeafs { workloads } => {
+                let waiting: BTreeSet<_> = workloads.iter().collect();
+                self.watch.notice(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
+                // The longest life of a leaf is the longest wait; each look decides whether there is more to wait for.
+                self.mesh.pause(Duration::from_mins(5)).await;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn write(&mut self, write: Write) -> Result<(), Stop> {
+        self.mesh.write(&write, Mode::Do).await?;
+        self.watch.notice(&Event::Written(write.object()));
+        Ok(())
+    }
+
+    /// Waits for an operator to see to what cannot be restarted, as long as that was allowed.
+    async fn hold(&mut self, request: &Request, holds: Vec<Hold>) -> Result<(), Stop> {
+        self.watch.notice(&Event::Held(holds.clone()));
+        let begun = self.mesh.now();
+        loop {
+            let waited = self.mesh.now().duration_since(begun);
+            if waited.unsigned_abs() >= self.options.hold {
+                return Err(Stop::Held(holds));
+            }
+            self.mesh.pause(LOOK).await;
+            self.go_on().await?;
+            if !matches!(next(&self.look().await?.standing, request), Next::Hold(still) if still == holds) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The version that was read of the trust roots, or of a copy.
+fn version(snapshot: &Snapshot, copy: Option<Copy>) -> String {
+    let found = match copy {
+        None => snapshot.trust_roots.found().map(|roots| &roots.meta),
+        Some(Copy::Config) => snapshot.config.found().map(|values| &values.meta),
+        Some(Copy::Overrides) => snapshot.overrides.found().map(|values| &values.meta),
+    };
+    found.map(|meta| meta.resource_version.clone()).unwrap_or_default()
+}
