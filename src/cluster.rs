@@ -22,5 +22,6 @@ mod sources;
 
 pub use client::{Cluster, Connect};
 pub use error::Error;
+pub(crate) use error::nearest;
 pub use objects::{Kind, Listing, Objects, Unread};
 pub use observe::{Observe, read};

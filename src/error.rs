@@ -34,6 +34,14 @@ pub enum Error {
         /// Its version.
         found: u64,
     },
+    /// `--namespace` names none that there is.
+    #[error("there is no namespace `{name}`{}", near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?")))]
+    NoSuchNamespace {
+        /// The one that was asked for.
+        name: String,
+        /// The one that was probably meant.
+        near: Option<String>,
+    },
     /// `--at` leads to a moment that does not exist.
     #[error("--at leads out of the calendar")]
     OutOfTime(#[source] jiff::Error),
@@ -83,6 +91,7 @@ impl Error {
         match self {
             Self::NotASnapshot { .. } => Some("`check -o snapshot > FILE` writes one"),
             Self::OtherVersion { .. } => Some("take a new one with this version: `check -o snapshot > FILE`"),
+            Self::NoSuchNamespace { .. } => Some("`kubectl get namespaces` lists them"),
             Self::OutOfTime(_) => Some("give a nearer time, such as --at +30d"),
             _ => None,
         }

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use crate::{pki::Thresholds, snapshot::Snapshot};
 
-pub use code::{Code, Family};
+pub use code::Code;
 pub use finding::{Finding, Report, Severity};
 pub use text::{moment, span};
 use view::View;
@@ -53,6 +53,7 @@ const RULES: &[Rule] = &[
     issuer::same_subject,
     issuer::outlives_anchor,
     issuer::algorithm,
+    issuer::refused_above,
     identity::not_served,
     identity::update_skipped,
     identity::certify_refused,
@@ -78,6 +79,7 @@ const RULES: &[Rule] = &[
     webhook::not_served,
     webhook::no_certificate,
     webhook::api_service_unavailable,
+    webhook::unanswered,
     cert_manager::not_ready,
     cert_manager::renewal_overdue,
     cert_manager::anchor_schedule,

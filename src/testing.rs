@@ -43,6 +43,7 @@ pub(crate) struct Recipe {
     from: i64,
     to: i64,
     ca: bool,
+    path_len: Option<u8>,
     dns: Vec<String>,
     algorithm: &'static rcgen::SignatureAlgorithm,
 }
@@ -50,7 +51,8 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// An authority valid from `from` to `to` hours from now.
     pub(crate) fn authority(name: &str, from: i64, to: i64) -> Self {
-        Self { name: name.to_owned(), from, to, ca: true, dns: Vec::new(), algorithm: &rcgen::PKCS_ECDSA_P256_SHA256 }
+        let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
+        Self { name: name.to_owned(), from, to, ca: true, path_len: None, dns: Vec::new(), algorithm }
     }
 
     /// An end-entity certificate for a DNS name.
@@ -60,6 +62,14 @@ impl Recipe {
 
     pub(crate) fn not_a_ca(self) -> Self {
         Self { ca: false, ..self }
+    }
+
+    pub(crate) fn until(self, to: i64) -> Self {
+        Self { to, ..self }
+    }
+
+    pub(crate) fn path_len(self, most: u8) -> Self {
+        Self { path_len: Some(most), ..self }
     }
 
     pub(crate) fn with(self, algorithm: &'static rcgen::SignatureAlgorithm) -> Self {
@@ -75,8 +85,9 @@ impl Recipe {
         params.serial_number = Some(SERIAL.fetch_add(1, Ordering::Relaxed).into());
         params.not_before = time::OffsetDateTime::from_unix_timestamp(at(self.from).as_second()).unwrap();
         params.not_after = time::OffsetDateTime::from_unix_timestamp(at(self.to).as_second()).unwrap();
-        params.is_ca =
-            if self.ca { rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained) } else { rcgen::IsCa::ExplicitNoCa };
+        let constraints =
+            self.path_len.map_or(rcgen::BasicConstraints::Unconstrained, rcgen::BasicConstraints::Constrained);
+        params.is_ca = if self.ca { rcgen::IsCa::Ca(constraints) } else { rcgen::IsCa::ExplicitNoCa };
         params
     }
 
@@ -264,6 +275,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
             name: "emojivoto".to_owned(),
             inject: Some("enabled".to_owned()),
             extension: None,
+            not_injected: false,
         }]),
         mesh: Source::Found(Mesh {
             bundles: vec![bundle.clone()],
@@ -274,6 +286,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
                 workload("emojivoto", "Deployment", "web", None, 2),
                 workload("emojivoto", "StatefulSet", "db", None, 2),
             ],
+            only: Vec::new(),
             unmeshed: Vec::new(),
         }),
         probes: Vec::new(),

@@ -2,15 +2,23 @@
 //! Pure.
 //!
 //! Loaded truth, best source first: what the proxy itself answered, the literal text in its pod's spec, and, where the
-//! spec only refers to the ConfigMap, the proxy's start against the ConfigMap's last change. What is left is unknown
-//! and counts as old.
+//! spec only refers to the ConfigMap, the proxy's start against the ConfigMap's last change: a later start proves what
+//! is loaded, an earlier one that it may be old. What is left is unknown, and nothing is concluded from it.
 
-use jiff::Timestamp;
+mod refused;
+mod serving;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
-    pki::{Bundle, Certificate, verify},
-    snapshot::{BundleRef, IdentityEventKind, Mesh, PodGroup, Probe, Snapshot, Workload},
+    pki::{Bundle, Certificate, Fingerprint},
+    snapshot::{BundleRef, Mesh, PodGroup, Probe, Snapshot, Workload},
 };
+
+pub use refused::{Refused, refused};
+pub use serving::{Serving, serving};
 
 /// Some pods of one workload and the bundle that they verify with.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +42,8 @@ pub enum Proof {
     Spec,
     /// It started after the ConfigMap last changed.
     Started,
+    /// The bundle is not known, but it started before the ConfigMap last changed (or a pod of its group did).
+    StartedBefore,
     /// It is not known.
     Unknown,
 }
@@ -64,18 +74,34 @@ impl Presented<'_> {
 /// Every bundle that something verifies with.
 pub fn loaded(snapshot: &Snapshot) -> Vec<Loaded<'_>> {
     let Some(mesh) = snapshot.mesh.found() else { return Vec::new() };
-    mesh.workloads
-        .iter()
-        .enumerate()
-        .flat_map(|(index, workload)| {
-            let groups = workload.groups.iter().enumerate();
-            groups.flat_map(move |(group_index, group)| {
-                let answers =
-                    snapshot.probes.iter().filter(move |probe| probe.workload == index && probe.group == group_index);
-                loaded_by_group(snapshot, mesh, workload, group, answers)
-            })
-        })
-        .collect()
+    let mut answers: HashMap<(usize, usize), Vec<&Probe>> = HashMap::new();
+    for probe in &snapshot.probes {
+        answers.entry((probe.workload, probe.group)).or_default().push(probe);
+    }
+    let mut all = Vec::new();
+    for (index, workload) in mesh.workloads.iter().enumerate() {
+        for (group_index, group) in workload.groups.iter().enumerate() {
+            let answers = answers.get(&(index, group_index)).map_or(&[][..], Vec::as_slice);
+            all.extend(loaded_by_group(snapshot, mesh, workload, group, answers));
+        }
+    }
+    all
+}
+
+/// The same by the sets of anchors that are loaded, each set with the first bundle that has it. What is not known is
+/// left out.
+pub fn by_bundle<'a>(loaded: &[Loaded<'a>]) -> Vec<(&'a Bundle, Vec<Loaded<'a>>)> {
+    let mut known: BTreeMap<BTreeSet<Fingerprint>, usize> = BTreeMap::new();
+    let mut all: Vec<(&Bundle, Vec<Loaded<'_>>)> = Vec::new();
+    for &one in loaded {
+        let Some(bundle) = one.bundle else { continue };
+        let at = *known.entry(bundle.set()).or_insert_with(|| {
+            all.push((bundle, Vec::new()));
+            all.len() - 1
+        });
+        all[at].1.push(one);
+    }
+    all
 }
 
 fn loaded_by_group<'a>(
@@ -83,9 +109,10 @@ fn loaded_by_group<'a>(
     mesh: &'a Mesh,
     workload: &'a Workload,
     group: &'a PodGroup,
-    answers: impl Iterator<Item = &'a Probe>,
+    answers: &[&'a Probe],
 ) -> Vec<Loaded<'a>> {
     let answered: Vec<_> = answers
+        .iter()
         .filter_map(|probe| probe.answer.as_ref().ok()?.bundle.as_ref().ok())
         .map(|bundle| Loaded { workload, pods: 1, bundle: Some(bundle), proof: Proof::Answered })
         .collect();
@@ -98,17 +125,22 @@ fn loaded_by_group<'a>(
     let unasked = group.pods.saturating_sub(u32::try_from(answered.len()).unwrap_or(u32::MAX));
     let mut all = answered;
     if unasked > 0 {
-        let bundle = started_after_change(snapshot, group);
-        let proof = if bundle.is_some() { Proof::Started } else { Proof::Unknown };
+        let (bundle, proof) = by_start(snapshot, group);
         all.push(Loaded { workload, pods: unasked, bundle, proof });
     }
     all
 }
 
-fn started_after_change<'a>(snapshot: &'a Snapshot, group: &PodGroup) -> Option<&'a Bundle> {
-    let roots = snapshot.trust_roots.found()?;
-    (group.bundle == BundleRef::ConfigMap && group.oldest > roots.changed_at?).then_some(())?;
-    roots.bundle.as_ref()
+fn by_start<'a>(snapshot: &'a Snapshot, group: &PodGroup) -> (Option<&'a Bundle>, Proof) {
+    let unknown = (None, Proof::Unknown);
+    let Some(roots) = snapshot.trust_roots.found().filter(|_| group.bundle == BundleRef::ConfigMap) else {
+        return unknown;
+    };
+    match (roots.changed_at, &roots.bundle) {
+        (Some(changed), _) if group.oldest <= changed => (None, Proof::StartedBefore),
+        (Some(_), Some(bundle)) => (Some(bundle), Proof::Started),
+        _ => unknown,
+    }
 }
 
 /// Every chain that was seen presented.
@@ -125,11 +157,18 @@ pub fn presented(snapshot: &Snapshot) -> Vec<Presented<'_>> {
         .collect()
 }
 
-/// The bundle that the identity controller has loaded, where it is known. It reads the mounted ConfigMap once at start,
-/// as its own proxy does in the same pod.
+/// The bundle that the identity controller has loaded, where it is known. It reads the mounted ConfigMap once at start
+/// (linkerd2 #13613); its proxy starts in the same pod and speaks for it here, though a restart of one container alone
+/// can part the two. Of several replicas the one counts that lacks most of the present anchors, and a replica that could
+/// not be seen may lack them too: then nothing is known.
 pub fn identity_bundle(snapshot: &Snapshot) -> Option<&Bundle> {
-    let of_identity = |loaded: &Loaded<'_>| loaded.workload.component.as_deref() == Some("identity");
-    loaded(snapshot).into_iter().filter(of_identity).min_by_key(|loaded| loaded.proof).and_then(|loaded| loaded.bundle)
+    let mut replicas = loaded(snapshot);
+    replicas.retain(|loaded| loaded.workload.component.as_deref() == Some("identity"));
+    let present = snapshot.trust_roots.found().and_then(|roots| roots.bundle.as_ref());
+    let present = present.map_or(&[][..], |bundle| &bundle.certificates);
+    let lacks = |bundle: &Bundle| present.iter().filter(|anchor| !bundle.contains(anchor)).count();
+    let oldest = replicas.iter().filter_map(|loaded| loaded.bundle).max_by_key(|bundle| lacks(bundle))?;
+    (lacks(oldest) > 0 || replicas.iter().all(|loaded| loaded.bundle.is_some())).then_some(oldest)
 }
 
 /// The issuer that identity signs with: the one under the newest leaf that any proxy presents.
@@ -140,94 +179,25 @@ pub fn serving_issuer(snapshot: &Snapshot) -> Option<Presented<'_>> {
         .max_by_key(|presented| presented.leaf().lifetime().not_before)
 }
 
-/// The issuer that identity signs with, as far as it is proven.
-#[derive(Clone, Copy, Debug)]
-pub struct Serving<'a> {
-    /// The issuer first.
-    pub chain: &'a [Certificate],
-    /// A proxy that started after this has its leaf from that issuer. `None` where some replica of identity may still
-    /// have signed with another.
-    pub since: Option<Timestamp>,
-}
-
-/// What identity signs with, best proof first: all its pods started after the Secret was last written, and it does not
-/// start with an issuer that it refuses; its own event after that write; the newest leaf that was seen.
-pub fn serving(snapshot: &Snapshot) -> Option<Serving<'_>> {
-    let secret = snapshot.issuer.found();
-    let written = secret.and_then(|secret| secret.chain.as_ref().zip(secret.changed_at));
-    let identity = snapshot.mesh.found().and_then(|mesh| mesh.component("identity"));
-    if let Some((chain, changed)) = written {
-        let groups = identity.map_or(&[][..], |identity| &identity.groups);
-        let sound = |group: &PodGroup| group.oldest > changed && group.ready == group.pods;
-        if !groups.is_empty() && groups.iter().all(sound) {
-            let since = groups.iter().map(|group| group.newest).max();
-            return Some(Serving { chain: &chain.certificates, since });
-        }
-        let last = snapshot.identity_events.items().iter().rev().find(|event| {
-            matches!(event.kind, IdentityEventKind::IssuerUpdated | IdentityEventKind::IssuerUpdateSkipped)
-        });
-        if let Some(event) = last.filter(|event| event.kind == IdentityEventKind::IssuerUpdated && event.at > changed) {
-            // One event says nothing of other replicas, which each read their own copy of the Secret.
-            let alone = identity.is_some_and(|identity| identity.pods() == 1);
-            return Some(Serving { chain: &chain.certificates, since: alone.then_some(event.at) });
-        }
-    }
-    serving_issuer(snapshot).map(|presented| Serving { chain: &presented.chain[1..], since: None })
-}
-
 /// The anchors that something alive still depends on: those that sign the Secret's issuer or a presented chain.
 pub fn anchors_in_use(snapshot: &Snapshot) -> Vec<&Certificate> {
-    let secret = snapshot.issuer.found().and_then(|issuer| issuer.chain.as_ref());
-    let issuers: Vec<&Certificate> = secret
-        .and_then(Bundle::first)
-        .into_iter()
-        .chain(presented(snapshot).iter().filter_map(|presented| presented.chain.last()))
-        .collect();
-    let mut used: Vec<&Certificate> = Vec::new();
-    for anchor in known_anchors(snapshot) {
-        let signs = |issuer: &&Certificate| *issuer == anchor || issuer.is_signed_by(anchor);
-        if issuers.iter().any(signs) && !used.contains(&anchor) {
-            used.push(anchor);
-        }
-    }
-    used
+    let secret = snapshot.issuer.found().and_then(|issuer| issuer.chain.as_ref()).and_then(Bundle::first);
+    let presented = presented(snapshot);
+    let lasts = presented.iter().filter_map(|presented| presented.chain.last());
+    // A mesh of thousands of leafs has a handful of issuers.
+    let issuers: BTreeMap<Fingerprint, &Certificate> =
+        secret.into_iter().chain(lasts).map(|issuer| (issuer.fingerprint(), issuer)).collect();
+    let signs_any = |anchor: &Certificate| {
+        issuers.contains_key(&anchor.fingerprint()) || issuers.values().any(|issuer| issuer.is_signed_by(anchor))
+    };
+    known_anchors(snapshot).into_iter().filter(|anchor| signs_any(anchor)).collect()
 }
 
 /// Every distinct anchor of the ConfigMap and of every loaded bundle.
 pub fn known_anchors(snapshot: &Snapshot) -> Vec<&Certificate> {
     let current = snapshot.trust_roots.found().and_then(|roots| roots.bundle.as_ref());
-    let loaded = loaded(snapshot).into_iter().filter_map(|loaded| loaded.bundle);
-    let mut known: Vec<&Certificate> = Vec::new();
-    for anchor in current.into_iter().chain(loaded).flat_map(|bundle| &bundle.certificates) {
-        if !known.contains(&anchor) {
-            known.push(anchor);
-        }
-    }
-    known
-}
-
-/// A pair of which the second refuses the first.
-#[derive(Clone, Debug)]
-pub struct Refused<'a> {
-    /// Who presents.
-    pub presented: Presented<'a>,
-    /// Who verifies.
-    pub by: Loaded<'a>,
-    /// Why it refuses.
-    pub reason: verify::Refusal,
-}
-
-/// Every presented chain against every loaded bundle at `now`; what does not verify is returned.
-pub fn refused(snapshot: &Snapshot, now: Timestamp) -> Vec<Refused<'_>> {
-    let verifiers = loaded(snapshot);
-    presented(snapshot)
-        .into_iter()
-        .flat_map(|presented| {
-            let refusing = verifiers.iter().filter_map(move |&by| {
-                let reason = verify::as_proxy(presented.chain, by.bundle?, now).err()?;
-                Some(Refused { presented, by, reason })
-            });
-            refusing.collect::<Vec<_>>()
-        })
-        .collect()
+    let loaded = loaded(snapshot);
+    let bundles = current.into_iter().chain(by_bundle(&loaded).into_iter().map(|(bundle, _)| bundle));
+    let mut seen = BTreeSet::new();
+    bundles.flat_map(|bundle| &bundle.certificates).filter(|anchor| seen.insert(anchor.fingerprint())).collect()
 }

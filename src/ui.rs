@@ -52,7 +52,8 @@ impl Ui {
         let filter = match self.verbose {
             0 => return,
             1 => "linkerd_certs=info",
-            _ => "linkerd_certs=debug,kube=debug",
+            // Requests by method and URL; what else kube logs may quote an answer's body, which can be a Secret's.
+            _ => "linkerd_certs=debug,kube_client::client::builder=debug",
         };
         // A second start in one process keeps the first log.
         let _ = tracing_subscriber::fmt()

@@ -111,6 +111,13 @@ fn each_state_in_80_and_120_columns() {
 }
 
 #[test]
+fn a_narrow_terminal_sees_less_of_each_row() {
+    let output =
+        program(KUBECTL_NAME).env("COLUMNS", "60").args(["check", "--snapshot", &state("cert-manager")]).output();
+    assert_snapshot!("cert-manager_60", stdout(&output.unwrap()));
+}
+
+#[test]
 fn the_other_formats() {
     assert_snapshot!("half-seen_wide", check("half-seen", &["-o", "wide"]).0);
     assert_snapshot!("half-seen_short", check("half-seen", &["-o", "short"]).0);
@@ -209,6 +216,9 @@ fn wrong_usage_is_told_as_such() {
         &["check", "--warn-below", "200%"],
         &["check", "-o", "xml"],
         &["check", "--request-timeout", "-1s"],
+        &["check", "--as-group", "ops"],
+        &["check", "-L", "a b"],
+        &["check", "-n", "Team"],
         &["check", "--snapshot", "x", "--context", "y"],
         &["check", "--snapshot", "x", "--probe", "all"],
     ] {
@@ -260,6 +270,39 @@ fn no_cluster_is_told_and_not_found_wrong() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_asked_by_go_s_rules() {
+    use std::io::Read as _;
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let (_folder, path) = file(&kubeconfig("api.mesh.invalid:6443"));
+    let check = |no_proxy| {
+        let mut command = program(KUBECTL_NAME);
+        command.args(["check", "--kubeconfig", &path]).env("HTTPS_PROXY", &url).env("NO_PROXY", no_proxy);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    // It is about the cluster's name, not the proxy's.
+    let child = check("127.0.0.1");
+    let (mut stream, _) = proxy.accept().unwrap();
+    let mut asked = [0; 34];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"CONNECT api.mesh.invalid:6443 HTTP");
+    drop(stream);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+
+    proxy.set_nonblocking(true).unwrap();
+    let output = check("mesh.invalid").wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(proxy.accept().is_err(), "the cluster is reached without it: {}", stderr(&output));
+}
+
+#[test]
+fn a_namespace_that_does_not_exist_is_an_error() {
+    let (said, status) = complaint(&["check", "--snapshot", &state("healthy"), "-n", "emojivotto"], "x");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.starts_with("error: there is no namespace `emojivotto`; did you mean `emojivoto`?\n"), "{said}");
+}
+
+#[test]
 fn ctrl_c_ends_a_reading_at_once() {
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (_folder, path) = file(&kubeconfig(&server.local_addr().unwrap().to_string()));
@@ -275,6 +318,43 @@ fn ctrl_c_ends_a_reading_at_once() {
     let output = child.wait_with_output().unwrap();
     drop(connection);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(130), "error: interrupted\n"));
+}
+
+/// In a terminal, which `script` of util-linux makes.
+#[test]
+fn a_terminal_sees_that_something_is_under_way_and_nothing_of_it_stays() {
+    use std::io::Read as _;
+    if !Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_folder, path) = file(&kubeconfig(&server.local_addr().unwrap().to_string()));
+    let mut child = program("/usr/bin/script")
+        .env("TERM", "xterm")
+        .args(["-qec", &format!("{KUBECTL_NAME} check --kubeconfig {path} --color never"), "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut terminal = child.stdout.take().unwrap();
+    let connection = server.accept().unwrap();
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("reading the mesh") {
+        let mut byte = [0];
+        terminal.read_exact(&mut byte).unwrap();
+        shown.push(byte[0]);
+    }
+    // Ctrl-C, as a terminal sends it.
+    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    terminal.read_to_end(&mut shown).unwrap();
+    drop(connection);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let shown = String::from_utf8(shown).unwrap();
+    let (before, last) = shown.trim_end().rsplit_once('\n').unwrap_or(("", shown.trim_end()));
+    assert!(!before.contains("error"), "{shown:?}");
+    // The line is wiped before the error is written over it.
+    let (progress, wiped) = last.rsplit_once("\r\u{1b}[2K").unwrap();
+    assert!(progress.contains("reading the mesh") && wiped == "error: interrupted", "{last:?}");
 }
 
 #[test]

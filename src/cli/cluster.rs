@@ -15,16 +15,16 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Look only at proxies of this namespace, and at the control plane
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = value::namespace)]
     pub namespace: Option<String>,
     /// Namespace of the control plane, where it is not the only one
-    #[arg(short = 'L', long, value_name = "NAME")]
+    #[arg(short = 'L', long, value_name = "NAME", value_parser = value::namespace)]
     pub linkerd_namespace: Option<String>,
     /// Read as this user
     #[arg(long = "as", value_name = "USER")]
     pub as_user: Option<String>,
-    /// Read as a member of this group; may be given more than once
-    #[arg(long = "as-group", value_name = "GROUP")]
+    /// With --as: read as a member of this group; may be given more than once
+    #[arg(long = "as-group", value_name = "GROUP", requires = "as_user")]
     pub as_groups: Vec<String>,
     /// Give up a request after this long, such as 30s or 1m; 0 for never
     #[arg(long, value_name = "TIME", value_parser = value::request_timeout)]

@@ -95,6 +95,20 @@ fn days_or_less(text: &str) -> Option<SignedDuration> {
     (!duration.is_negative()).then_some(duration)
 }
 
+/// A namespace's name, which is a DNS label (Kubernetes, apimachinery, `IsDNS1123Label`): it goes into paths and
+/// selectors as it is.
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 63;
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let whole = !text.is_empty() && text.len() <= LONGEST && text.chars().all(inner);
+    if whole && !text.starts_with('-') && !text.ends_with('-') {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "not a namespace's name: up to {LONGEST} of a-z, 0-9 and `-`, with a letter or digit at the beginning and the end"
+    ))
+}
+
 /// kubectl's `--request-timeout`: a duration, or a whole number of seconds.
 pub(super) fn request_timeout(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
@@ -142,6 +156,17 @@ mod tests {
         assert_eq!(read("5%, 12h").unwrap(), Threshold { percent: 5, at_most: SignedDuration::from_hours(12) });
         for wrong in ["", "101%", "-1d", "1d,2d", "1%,2%", "soon", "%"] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_a_dns_label() {
+        for name in ["linkerd", "a", "team-7", "0"] {
+            assert_eq!(namespace(name).as_deref(), Ok(name));
+        }
+        let long = "a".repeat(64);
+        for wrong in ["", "a b", "a/b", "A", "-a", "a-", "a.b", "a?limit=1", "ä", &long] {
+            assert!(namespace(wrong).is_err(), "{wrong}");
         }
     }
 

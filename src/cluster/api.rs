@@ -14,13 +14,15 @@ use super::{
 /// How many objects one page may hold: enough that few requests are needed, few enough that a page stays small.
 const PAGE: u32 = 500;
 
+/// A page of a list.
 #[derive(Deserialize)]
-struct Page {
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub(in crate::cluster) struct Page<T> {
     #[serde(default)]
     metadata: PageMeta,
     /// Null where there are none, in lists that older servers write.
     #[serde(default)]
-    items: Option<Vec<Value>>,
+    items: Option<Vec<T>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -28,6 +30,13 @@ struct Page {
 struct PageMeta {
     #[serde(rename = "continue")]
     next: String,
+}
+
+impl<T> Page<T> {
+    /// What is on it, and where the next one begins, where there is one.
+    pub(in crate::cluster) fn turn(self) -> (Vec<T>, Option<String>) {
+        (self.items.unwrap_or_default(), text(&self.metadata.next))
+    }
 }
 
 impl Objects for Cluster {
@@ -42,29 +51,28 @@ impl Objects for Cluster {
 
     async fn list(&self, listing: Listing<'_>, mut each: impl FnMut(&Value) + Send) -> Result<(), Unread> {
         let Listing { kind, namespace, labels, fields } = listing;
-        let mut next = String::new();
+        let mut parameters = ListParams::default().limit(PAGE);
+        parameters.label_selector = text(labels);
+        parameters.field_selector = text(fields);
         loop {
-            let mut parameters = ListParams::default().limit(PAGE);
-            parameters.label_selector = text(labels);
-            parameters.field_selector = text(fields);
-            parameters.continue_token = text(&next);
             let request = kube::core::Request::new(kind.path(namespace)).list(&parameters);
             let request = request.map_err(kube::Error::BuildRequest);
-            let page: kube::Result<Page> = match request {
+            let page: kube::Result<Page<Value>> = match request {
                 Ok(request) => self.ask(request).await,
                 Err(error) => Err(error),
             };
             let page = page.map_err(|error| self.unread(&error, || kind.right("list", namespace)))?;
-            page.items.iter().flatten().for_each(&mut each);
-            next = page.metadata.next;
-            if next.is_empty() {
+            let (items, next) = page.turn();
+            items.iter().for_each(&mut each);
+            if next.is_none() {
                 return Ok(());
             }
+            parameters.continue_token = next;
         }
     }
 
-    async fn pods(&self, fold: &mut Fold) -> Result<(), Unread> {
-        super::pods::read(self, fold).await
+    async fn pods(&self, namespace: Option<&str>, fold: &mut Fold) -> Result<(), Unread> {
+        super::pods::read(self, namespace, fold).await
     }
 }
 

@@ -6,7 +6,7 @@ mod proxy;
 
 use std::{io, path::PathBuf, time::Duration};
 
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, Uri, header};
 use http_body_util::BodyExt as _;
 use jiff::{Timestamp, fmt::rfc2822};
 use kube::{Client, Config, client::Body};
@@ -53,7 +53,10 @@ impl Cluster {
     /// When there is no usable kubeconfig, or the server does not answer, or does not accept the user.
     pub async fn connect(connect: &Connect) -> Result<Self, Error> {
         let kubeconfig::Chosen { mut config, context } = kubeconfig::choose(connect).await?;
-        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let mut server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        if let Some(proxy) = config.proxy_url.as_ref() {
+            server.push_str(&through(proxy));
+        }
         let plugin = config.auth_info.exec.as_ref().and_then(|plugin| plugin.command.clone());
         let destination = Destination { context: context.clone(), server, plugin };
         let request_timeout = match connect.request_timeout {
@@ -124,6 +127,12 @@ impl Cluster {
     }
 }
 
+/// The proxy without the password that its URL may hold: who cannot be reached may be either.
+fn through(proxy: &Uri) -> String {
+    let port = proxy.port().map_or_else(String::new, |port| format!(":{port}"));
+    format!(" through the proxy {}{port}", proxy.host().unwrap_or_default())
+}
+
 fn set_up(config: &mut Config, connect: &Connect, request_timeout: Option<Duration>) -> Result<(), String> {
     if connect.user.is_none() && !connect.groups.is_empty() {
         return Err("--as-group needs --as: a group is impersonated together with a user".to_owned());
@@ -159,6 +168,12 @@ mod tests {
         let date = HeaderValue::from_static("Sat, 21 Nov 2026 11:00:42 GMT");
         assert_eq!(clock_ahead(&date, now), Some(42));
         assert_eq!(clock_ahead(&HeaderValue::from_static("yesterday"), now), None);
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        let proxy = Uri::from_static("http://jane:s3cret@proxy.example.com:3128");
+        assert_eq!(through(&proxy), " through the proxy proxy.example.com:3128");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod duration;
 mod object;
 mod owner;
+mod selector;
 mod values;
 
 pub mod cert_manager;
@@ -17,3 +18,4 @@ pub mod secret;
 pub mod webhook;
 
 pub use object::Object;
+pub use selector::Selector;

@@ -7,7 +7,7 @@ pub enum Error {
     /// There is no kubeconfig, or it cannot be read.
     #[error(
         "no usable kubeconfig: {reason}\n\
-         name one with --kubeconfig or the environment variable KUBECONFIG, or run inside a pod with a service account"
+         name one with --kubeconfig or KUBECONFIG, or run in a pod with an account"
     )]
     NoKubeconfig {
         /// What is wrong with it.
@@ -110,6 +110,13 @@ pub enum Error {
         /// Their namespaces.
         namespaces: Vec<String>,
     },
+}
+
+/// The name that was probably meant, as clap judges it for options.
+pub(crate) fn nearest(name: &str, names: &[String]) -> Option<String> {
+    let score = |candidate: &String| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
+    let best = names.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (score(best) > 0.8).then(|| best.clone())
 }
 
 fn meant(near: Option<&String>) -> String {

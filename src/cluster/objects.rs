@@ -40,8 +40,8 @@ pub trait Objects: Sync {
         each: impl FnMut(&Value) + Send,
     ) -> impl Future<Output = Result<(), Unread>> + Send;
 
-    /// Every pod, folded.
-    fn pods(&self, fold: &mut Fold) -> impl Future<Output = Result<(), Unread>> + Send;
+    /// Every pod of one namespace, or of all, folded.
+    fn pods(&self, namespace: Option<&str>, fold: &mut Fold) -> impl Future<Output = Result<(), Unread>> + Send;
 }
 
 /// Why something was not read.
@@ -93,6 +93,13 @@ pub(super) const SERVICES: Kind = Kind::core("services");
 pub(super) const EVENTS: Kind = Kind::core("events");
 pub(super) const PODS: Kind = Kind::core("pods");
 
+/// Labels, such as a Service's selector, as a label selector; `None` where there are none: that selects no pods, and not
+/// all of them.
+pub(super) fn selector<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    let pairs: Vec<_> = labels.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+    (!pairs.is_empty()).then(|| pairs.join(","))
+}
+
 // === impl Listing ===
 
 impl<'a> Listing<'a> {
@@ -135,6 +142,12 @@ impl<T> From<Unread> for Source<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_labels_select_nothing() {
+        assert_eq!(selector([("a", "b"), ("c", "d")]).as_deref(), Some("a=b,c=d"));
+        assert_eq!(selector([]), None);
+    }
 
     #[test]
     fn paths_and_rights() {

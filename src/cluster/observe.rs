@@ -16,6 +16,8 @@ use super::{
 pub struct Observe {
     /// Namespace of the control plane; discovered where it is `None`.
     pub control_plane_namespace: Option<String>,
+    /// Where pods are read beside the control plane's own, where the user may not list those of all namespaces.
+    pub namespace: Option<String>,
     /// Which proxies to ask what they have loaded and present.
     pub probe: ProbeScope,
 }
@@ -26,8 +28,7 @@ impl Cluster {
     /// # Errors
     /// When the server does not answer, or there is no control plane, or there are several and none was named.
     pub async fn observe(&self, what: &Observe, taken_at: Timestamp) -> Result<Snapshot, Error> {
-        let wanted = what.control_plane_namespace.as_deref();
-        let mut snapshot = Box::pin(read(self, self.about().clone(), wanted, taken_at)).await?;
+        let mut snapshot = Box::pin(read(self, self.about().clone(), what, taken_at)).await?;
         self.probe_all(&mut snapshot, what.probe).await;
         Ok(snapshot)
     }
@@ -63,11 +64,12 @@ impl Cluster {
 pub async fn read(
     objects: &impl Objects,
     cluster: snapshot::Cluster,
-    wanted: Option<&str>,
+    what: &Observe,
     taken_at: Timestamp,
 ) -> Result<Snapshot, Error> {
     let context = cluster.context.clone();
-    let ControlPlane { namespace, others, namespaces } = discover(objects, wanted, context.as_ref()).await?;
+    let ControlPlane { namespace, others, namespaces } =
+        discover(objects, what.control_plane_namespace.as_deref(), context.as_ref()).await?;
     let reader = Reader::new(objects, &namespace, namespaces.items());
     let roots_and_helm = async {
         let roots = reader.trust_roots().await;
@@ -86,7 +88,7 @@ pub async fn read(
         external_workloads,
         links,
     ) = futures::join!(
-        reader.mesh(namespaces.items()),
+        reader.mesh(namespaces.items(), what.namespace.as_deref()),
         roots_and_helm,
         reader.config(),
         reader.overrides(),

@@ -49,6 +49,9 @@ impl Settings {
 /// Reads, judges, answers.
 pub(super) async fn check(settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
     let mut snapshot = settings.origin.read(settings.now, ui).await?;
+    if let Some(namespace) = &settings.namespace {
+        scope::exists(&snapshot, namespace)?;
+    }
     if settings.format == Format::Snapshot {
         ui.json(&snapshot)?;
         return Ok(ExitStatus::Fine);

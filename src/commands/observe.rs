@@ -45,7 +45,9 @@ impl Origin {
             ProbeArg::Sample => ProbeScope::Sample,
             ProbeArg::All => ProbeScope::All,
         };
-        Self::Cluster(connect, Observe { control_plane_namespace: cluster.linkerd_namespace, probe })
+        let observe =
+            Observe { control_plane_namespace: cluster.linkerd_namespace, namespace: cluster.namespace, probe };
+        Self::Cluster(connect, observe)
     }
 
     /// Reads it, unless the user changes their mind.
@@ -58,8 +60,10 @@ impl Origin {
         // Boxed: a reading of everything at once is a large future.
         let reading = Box::pin(async { Cluster::connect(connect).await?.observe(observe, now).await });
         tokio::select! {
-            snapshot = reading => Ok(snapshot?),
+            // In this order: Ctrl-C is listened to before the first request goes out.
+            biased;
             _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+            snapshot = reading => Ok(snapshot?),
         }
     }
 }

@@ -4,9 +4,9 @@ use secrecy::ExposeSecret as _;
 
 use crate::{
     event::{Event, Watch},
-    mesh::{Copy, Fault, IssuerPair, Mesh, Mode, Write},
-    plan::{Done, Hold, Next, Request, Standing, Step, next, outlook},
-    snapshot::Snapshot,
+    mesh::{Copy, Fault, IssuerPair, Mesh, Mode, ProbeScope, Write},
+    plan::{Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why, next, outlook},
+    snapshot::{Snapshot, WorkloadRef},
 };
 
 use super::{Options, Stop, Stopper, issuer, restart};
@@ -15,6 +15,10 @@ use super::{Options, Stop, Stopper, issuer, restart};
 const MOST_CONFLICTS: u32 = 5;
 /// So often may one step come up again without anything having changed.
 const MOST_REPEATS: u32 = 3;
+/// Between two looks at leafs that renew themselves.
+const LEAF_LOOK: Duration = Duration::from_mins(5);
+/// A leaf lives for a day at most; one that is not renewed by then is not renewed at all.
+const MOST_LEAF_LOOKS: u32 = 25 * 12;
 /// Between two looks at what an operator has to see to.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -62,8 +66,13 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
         let mut told: Vec<Step> = Vec::new();
         loop {
             self.go_on().await?;
-            let look = self.look().await?;
-            let step = match next(&look.standing, request) {
+            let mut look = self.look(self.options.probe).await?;
+            let mut decided = next(&look.standing, request);
+            if self.options.probe != ProbeScope::All && is_in_doubt(&look.standing, &decided) {
+                look = self.look(ProbeScope::All).await?;
+                decided = next(&look.standing, request);
+            }
+            let step = match decided {
                 Next::Do(step) => step,
                 Next::Done(done) => {
                     self.watch.notice(&Event::Finished(done.clone()));
@@ -81,7 +90,8 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             }
             told = outlook.steps.into_iter().skip(1).collect();
             repeats = if last.as_ref() == Some(&step) { repeats + 1 } else { 0 };
-            if repeats > MOST_REPEATS {
+            let most = if matches!(step, Step::AwaitLeafs { .. }) { MOST_LEAF_LOOKS } else { MOST_REPEATS };
+            if repeats > most {
                 return Err(Stop::NoEffect(Box::new(step)));
             }
             self.watch.allow(&step)?;
@@ -115,8 +125,8 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
         }
     }
 
-    pub(super) async fn look(&self) -> Result<Look, Stop> {
-        let snapshot = self.mesh.observe(self.options.probe).await?;
+    async fn look(&self, scope: ProbeScope) -> Result<Look, Stop> {
+        let snapshot = self.mesh.observe(scope).await?;
         let rollouts = self.mesh.rollouts(&[]).await?;
         let standing = Standing::of(&snapshot, &rollouts);
         Ok(Look { snapshot, standing })
@@ -149,7 +159,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 let waiting: BTreeSet<_> = workloads.iter().collect();
                 self.watch.notice(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
                 // The longest life of a leaf is the longest wait; each look decides whether there is more to wait for.
-                self.mesh.pause(Duration::from_mins(5)).await;
+                self.mesh.pause(LEAF_LOOK).await;
                 Ok(())
             }
         }
@@ -172,10 +182,27 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             }
             self.mesh.pause(LOOK).await;
             self.go_on().await?;
-            if !matches!(next(&self.look().await?.standing, request), Next::Hold(still) if still == holds) {
+            if !matches!(next(&self.look(self.options.probe).await?.standing, request), Next::Hold(still) if still == holds)
+            {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Whether what is decided rests on proxies that were not asked: then all are asked before anything is done to them.
+fn is_in_doubt(standing: &Standing, decided: &Next) -> bool {
+    let unasked = |party: &Party| party.presents.contains(&Presents::Unseen);
+    let only_unasked = |who: &WorkloadRef| {
+        let party = standing.parties.iter().find(|party| party.who == *who);
+        // One leaf that was seen to be old is reason enough.
+        let old = |presents: &Presents| matches!(presents, Presents::Issuer(chain) if chain.first() != standing.issuer.first());
+        party.is_some_and(|party| unasked(party) && !party.presents.iter().any(old))
+    };
+    match decided {
+        Next::Do(Step::Restart { workloads, why: Why::Refresh }) => workloads.iter().any(only_unasked),
+        Next::Refuse(Refusal::Breaks(..)) | Next::Hold(_) => standing.parties.iter().any(unasked),
+        _ => false,
     }
 }
 

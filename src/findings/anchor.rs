@@ -2,7 +2,7 @@
 
 use crate::{
     pki::{Bundle, Certificate, KeyAlgorithm, lifetime::Stage},
-    snapshot::Source,
+    snapshot::{Mesh, Source},
 };
 
 use super::{
@@ -79,6 +79,7 @@ fn lifetime_of(view: &View<'_>, anchor: &Certificate) -> Option<Finding> {
     let used = view.in_use.contains(&anchor) || view.in_use.is_empty();
     let left = span(anchor.lifetime().left(view.now));
     let near = || format!("the trust anchor in use ends in {left}");
+    let asked = Asked::of(view);
     let (code, severity, summary) = match (anchor.lifetime().stage(view.now, &view.thresholds), used) {
         (Stage::Expired, true) => {
             (Code::AnchorExpired, Severity::Critical, format!("the trust anchor in use expired {left} ago"))
@@ -86,7 +87,11 @@ fn lifetime_of(view: &View<'_>, anchor: &Certificate) -> Option<Finding> {
         (Stage::Expired, false) => (
             Code::AnchorExpiredUnused,
             Severity::Warning,
-            "an expired trust anchor that nothing uses is in the bundle".to_owned(),
+            if asked.everybody() {
+                "an expired trust anchor that nothing uses is in the bundle".to_owned()
+            } else {
+                "an expired trust anchor that nothing was seen to use is in the bundle".to_owned()
+            },
         ),
         (Stage::NotYetValid, true) => {
             (Code::AnchorNotYetValid, Severity::Critical, "the trust anchor in use is not valid yet".to_owned())
@@ -107,12 +112,45 @@ fn lifetime_of(view: &View<'_>, anchor: &Certificate) -> Option<Finding> {
             .seen("identity refuses to sign under it; proxies go on accepting each other until their leafs end")
             .next("restart nothing before identity can sign again: open connections go on carrying requests")
             .next("add a new trust anchor beside it, then an issuer under the new one, then restart identity"),
-        Code::AnchorExpiredUnused => finding
-            .seen("`linkerd check` reports it as an error")
-            .next(format!("remove it from {} and from the values of the next upgrade", view.roots_place())),
+        Code::AnchorExpiredUnused => expired_unused(view, &asked, finding),
         Code::AnchorNotYetValid => finding.next("check the clock of the machine that made it, or make it again"),
         _ => finding.next("plan a rotation: add a new anchor beside it, swap the issuer, then remove the old anchor"),
     })
+}
+
+/// Proxies do not look at an anchor's end, so one that was not asked may have a leaf that hangs on it.
+fn expired_unused(view: &View<'_>, asked: &Asked, finding: Finding) -> Finding {
+    let remove = format!("remove it from {} and from the values of the next upgrade", view.roots_place());
+    let finding = finding
+        .seen("the issuer in the Secret is not signed by it")
+        .seen(format!("none of the {} of {} proxies that were asked presents a leaf under it", asked.some, asked.all));
+    let finding = if asked.everybody() {
+        finding.next(remove)
+    } else {
+        finding
+            .seen("a leaf under it that was not seen goes on working until the anchor is removed")
+            .next("ask every proxy first: `check --probe all`")
+            .next(format!("if none of them uses it, {remove}"))
+    };
+    finding.seen("`linkerd check` reports it as an error")
+}
+
+/// How many proxies there are, and how many of them presented a leaf.
+struct Asked {
+    some: u64,
+    all: u64,
+}
+
+impl Asked {
+    fn of(view: &View<'_>) -> Self {
+        let all = view.snapshot.mesh.found().map_or(0, Mesh::pods);
+        Self { some: view.presented.len() as u64, all }
+    }
+
+    /// Without pods nothing is known of them.
+    fn everybody(&self) -> bool {
+        self.all > 0 && self.some >= self.all
+    }
 }
 
 /// LC-A06: Linkerd takes ECDSA P-256 and RSA 2048 or 4096, signed with SHA-256 (linkerd2, pkg/issuercerts).

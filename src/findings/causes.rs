@@ -1,10 +1,19 @@
 //! Which findings are consequences of which. One cause is not ten findings: a consequence is shown under its cause.
 
-use super::{Code, Finding};
+use super::{Code, Finding, proxy};
 
 /// What a cause explains, whatever their subjects. Causes that explain causes stand first.
 const EXPLAINS: &[(Code, &[Code])] = &[
-    (Code::NoAnchors, &[Code::IssuerUntrusted, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf, Code::StaleBundle]),
+    (
+        Code::NoAnchors,
+        &[
+            Code::GarbageInBundle,
+            Code::IssuerUntrusted,
+            Code::IdentityCrashLoop,
+            Code::ProxyWithoutLeaf,
+            Code::StaleBundle,
+        ],
+    ),
     (Code::GarbageInBundle, &[Code::IdentityCrashLoop, Code::ProxyWithoutLeaf, Code::StaleBundle]),
     (
         Code::AnchorExpired,
@@ -66,7 +75,13 @@ const EXPLAINS: &[(Code, &[Code])] = &[
     ),
     (
         Code::IssuerNotYetValid,
-        &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf],
+        &[
+            Code::IssuerUpdateSkipped,
+            Code::IssuerNotServed,
+            Code::IdentityCrashLoop,
+            Code::RefusedPairs,
+            Code::ProxyWithoutLeaf,
+        ],
     ),
     (
         Code::IssuerUntrusted,
@@ -89,7 +104,23 @@ const EXPLAINS: &[(Code, &[Code])] = &[
         Code::IssuerKeyMismatch,
         &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop, Code::ProxyWithoutLeaf],
     ),
-    (Code::IssuerNotCa, &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop]),
+    (
+        Code::IssuerNotCa,
+        &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop, Code::RefusedPairs],
+    ),
+    (
+        Code::IntermediateRefused,
+        &[
+            Code::IssuerUpdateSkipped,
+            Code::IssuerNotServed,
+            Code::CertifyRefused,
+            Code::IdentityCrashLoop,
+            Code::RefusedPairs,
+            Code::LeafOverdue,
+            Code::LeafExpired,
+            Code::ProxyWithoutLeaf,
+        ],
+    ),
     (Code::IssuerSameSubject, &[Code::IssuerUpdateSkipped, Code::IssuerNotServed, Code::IdentityCrashLoop]),
     (Code::IssuerUpdateSkipped, &[Code::IssuerNotServed, Code::IdentityCrashLoop]),
     (Code::CertifyRefused, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),
@@ -102,20 +133,26 @@ const EXPLAINS: &[(Code, &[Code])] = &[
 
 /// What a webhook's cause explains: the same webhook's other findings, and pods that came up without a proxy.
 const WEBHOOK_EXPLAINS: &[(Code, &[Code])] = &[
-    (Code::WebhookSecretMissing, &[Code::ApiServiceUnavailable]),
+    (Code::WebhookSecretMissing, &[Code::ApiServiceUnavailable, Code::WebhookUnanswered]),
     (
         Code::WebhookExpired,
         &[Code::WebhookUntrusted, Code::WebhookWrongName, Code::WebhookNotServed, Code::ApiServiceUnavailable],
     ),
-    (Code::WebhookKeyMismatch, &[Code::WebhookNotServed]),
+    (Code::WebhookKeyMismatch, &[Code::WebhookNotServed, Code::WebhookUnanswered]),
     (Code::WebhookUntrusted, &[Code::ApiServiceUnavailable, Code::WebhookNotServed]),
     (Code::WebhookWrongName, &[Code::ApiServiceUnavailable]),
+    (Code::WebhookUnanswered, &[Code::ApiServiceUnavailable]),
 ];
 
 /// Puts each consequence under the first of its causes that was found, and the gravest causes first.
 pub(super) fn arrange(mut findings: Vec<Finding>) -> Vec<Finding> {
     for &(cause, consequences) in EXPLAINS {
-        absorb(&mut findings, cause, |_, other| consequences.contains(&other.code));
+        // A pod without a leaf is not ready, and a webhook whose pods are not ready does not answer.
+        let no_pod =
+            |other: &Finding| other.code == Code::WebhookUnanswered && consequences.contains(&Code::ProxyWithoutLeaf);
+        absorb(&mut findings, cause, |found, other| {
+            no_pod(other) || consequences.contains(&other.code) && fits_reason(found, other)
+        });
     }
     for &(cause, consequences) in WEBHOOK_EXPLAINS {
         absorb(&mut findings, cause, |found, other| {
@@ -126,6 +163,17 @@ pub(super) fn arrange(mut findings: Vec<Finding>) -> Vec<Finding> {
     }
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.worst()), order(finding.code), finding.subject.clone()));
     findings
+}
+
+/// A refusal is explained only by what refuses for that reason, and explains an old bundle only where it lacks an anchor.
+fn fits_reason(found: &Finding, other: &Finding) -> bool {
+    match (found.code, other.code) {
+        (Code::IssuerExpired | Code::IssuerNotYetValid, Code::RefusedPairs) => other.subject == proxy::OUT_OF_TIME,
+        (Code::IssuerNotCa | Code::IntermediateRefused, Code::RefusedPairs) => other.subject != proxy::NO_ANCHOR,
+        (_, Code::RefusedPairs) => other.subject == proxy::NO_ANCHOR,
+        (Code::RefusedPairs, Code::StaleBundle) => found.subject == proxy::NO_ANCHOR,
+        _ => true,
+    }
 }
 
 /// Moves what the first finding of code `cause` explains under it.

@@ -2,25 +2,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Trust anchors.
-    Anchor,
-    /// The identity issuer.
-    Issuer,
-    /// Sources that disagree.
-    Source,
-    /// Proxies.
-    Proxy,
-    /// Webhooks and APIServices.
-    Webhook,
-    /// cert-manager and trust-manager.
-    CertManager,
-    /// Owners that would revert a change.
-    Owner,
-}
-
 /// There is no such code.
 #[derive(Debug, thiserror::Error)]
 #[error("no finding has the code `{0}`")]
@@ -68,7 +49,7 @@ codes! {
     A06 AnchorAlgorithm "Trust anchor has a key or signature that Linkerd refuses",
     A07 AnchorNotCa "Trust anchor may not sign an issuer",
     A08 AnchorDuplicated "Trust anchor stands in the bundle more than once",
-    A09 AnchorExpiredUnused "Expired trust anchor that nothing uses",
+    A09 AnchorExpiredUnused "Expired trust anchor that nothing was seen to use",
     I01 IssuerMissing "No identity issuer",
     I02 IssuerKeyMismatch "Issuer's key does not belong to its certificate",
     I03 IssuerExpired "Identity issuer has expired",
@@ -83,6 +64,7 @@ codes! {
     I12 CertifyRefused "Identity refuses to issue leafs",
     I13 IdentityCrashLoop "Identity does not start",
     I14 IssuerAlgorithm "Identity issuer has a key or signature that Linkerd refuses",
+    I15 IntermediateRefused "A certificate above the identity issuer is refused",
     S01 ConfigDisagrees "linkerd-config holds other trust anchors than the mesh uses",
     S02 OverridesDisagree "The next `linkerd upgrade` would bring back other certificates",
     S03 HelmDisagrees "The next `helm upgrade` would bring back other certificates",
@@ -97,7 +79,7 @@ codes! {
     P06 ProxyUnseen "Proxies could not be asked",
     P07 ExternalWorkloads "Workloads outside the cluster trust these anchors",
     P08 LinkedClusters "Linked clusters trust these anchors",
-    P09 ProxyWithoutLeaf "Proxies have no certificate",
+    P09 ProxyWithoutLeaf "Proxies have no certificate or do not run",
     W01 WebhookExpired "Webhook certificate has expired",
     W02 WebhookNearEnd "Webhook certificate is near its end",
     W03 WebhookUntrusted "caBundle does not verify the webhook's certificate",
@@ -106,6 +88,7 @@ codes! {
     W06 WebhookNotServed "Webhook serves another certificate than its Secret holds",
     W07 WebhookSecretMissing "Webhook has no certificate",
     W08 ApiServiceUnavailable "APIService is not available",
+    W09 WebhookUnanswered "Nothing answers behind the webhook's Service",
     C01 CertificateNotReady "cert-manager Certificate is not ready",
     C02 RenewalOverdue "cert-manager renewal is overdue",
     C03 AnchorScheduleTrap "cert-manager will renew the trust anchor by itself",
@@ -117,21 +100,6 @@ codes! {
     C09 IssuerNotReady "cert-manager Issuer is not ready",
     O01 ManagedElsewhere "Certificates are managed elsewhere",
     O02 SeveralControlPlanes "More than one control plane",
-}
-
-impl Code {
-    /// The family that its letter stands for.
-    pub fn family(self) -> Family {
-        match self.as_str().as_bytes()[3] {
-            b'A' => Family::Anchor,
-            b'I' => Family::Issuer,
-            b'S' => Family::Source,
-            b'P' => Family::Proxy,
-            b'W' => Family::Webhook,
-            b'C' => Family::CertManager,
-            _ => Family::Owner,
-        }
-    }
 }
 
 impl From<Code> for String {

@@ -3,13 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    pki::{Certificate, lifetime::Stage},
     snapshot::{IdentityEvent, IdentityEventKind, PodTrouble, Workload},
     trust,
 };
 
 use super::{
     Code, Finding, Severity,
-    text::{moment, named, span},
+    text::{end, moment, named, span},
     view::View,
 };
 
@@ -27,9 +28,9 @@ pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
     let Some(serving) = newest.issuer().filter(|serving| *serving != issuer) else { return Vec::new() };
     let issued = newest.leaf().lifetime().not_before;
     let (severity, summary, evidence) = match secret.changed_at {
-        Some(changed) if view.seen_at <= changed + LOAD_TIME => return Vec::new(),
-        Some(changed) if issued > changed + LOAD_TIME => (
-            Severity::Warning,
+        Some(changed) if view.seen_at.duration_since(changed) <= LOAD_TIME => return Vec::new(),
+        Some(changed) if issued.duration_since(changed) > LOAD_TIME => (
+            dying(view, serving),
             "identity signs with another issuer than the Secret holds",
             format!("that leaf was issued at {}, the Secret was written at {}", moment(issued), moment(changed)),
         ),
@@ -44,9 +45,18 @@ pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
     let finding = Finding::new(Code::IssuerNotServed, severity, view.issuer_place(), summary)
         .seen(format!("in the Secret: {}", named(issuer)))
         .seen(format!("under the leaf of {}/{}: {}", newest.workload.namespace, newest.pod, named(serving)))
+        .seen(format!("the one it signs with {}", end(serving, view.now)))
         .seen(evidence)
         .next(format!("if the issuer in the Secret is right: {restart}, and look again"));
     vec![finding]
+}
+
+/// With the issuer in memory the mesh ends, whatever lies in the Secret.
+fn dying(view: &View<'_>, serving: &Certificate) -> Severity {
+    match serving.lifetime().stage(view.now, &view.thresholds) {
+        Stage::Fine | Stage::NearEnd => Severity::Warning,
+        Stage::VeryNearEnd | Stage::NotYetValid | Stage::Expired => Severity::Critical,
+    }
 }
 
 /// Whether identity said after `issued` that it loaded a new issuer.
@@ -104,6 +114,9 @@ pub(super) fn certify_refused(view: &View<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// What a pod that comes up or goes says, whatever happened to it before.
+const IS_NO_FAILURE: [&str; 3] = ["not ready", "Pending", "Terminating"];
+
 /// LC-I13: an identity pod does not start; an older one may still be serving from memory beside it.
 pub(super) fn crash_loop(view: &View<'_>) -> Vec<Finding> {
     let Some(identity) = identity(view) else { return Vec::new() };
@@ -112,6 +125,7 @@ pub(super) fn crash_loop(view: &View<'_>) -> Vec<Finding> {
         .iter()
         .flat_map(|group| &group.trouble)
         .filter(|trouble| trouble.container.as_deref() == Some("identity") && trouble.restarts > 0)
+        .filter(|trouble| !IS_NO_FAILURE.contains(&trouble.reason.as_str()))
         .collect();
     if failing.is_empty() {
         return Vec::new();

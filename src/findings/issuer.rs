@@ -1,9 +1,13 @@
 //! Family I, first half: the issuer as the Secret holds it.
 
 use crate::{
-    pki::{Certificate, KeyAlgorithm, KeyState, lifetime::Stage},
+    pki::{
+        Certificate, KeyAlgorithm, KeyState,
+        lifetime::Stage,
+        verify::{self, Refusal},
+    },
     snapshot::{Source, condition},
-    trust::Loaded,
+    trust::{self, Loaded},
 };
 
 use super::{
@@ -134,7 +138,11 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
     let refuses = |bundle: &crate::pki::Bundle| view.issuer_is_unknown_to(bundle);
     let by_roots = view.roots.is_some_and(refuses);
-    let refusing: Vec<&Loaded<'_>> = view.loaded.iter().filter(|loaded| loaded.bundle.is_some_and(refuses)).collect();
+    let refusing: Vec<Loaded<'_>> = trust::by_bundle(&view.loaded)
+        .into_iter()
+        .filter(|(bundle, _)| refuses(bundle))
+        .flat_map(|(_, loaded)| loaded)
+        .collect();
     if !by_roots && refusing.is_empty() {
         return Vec::new();
     }
@@ -163,11 +171,11 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
 }
 
 /// The order in which such a half-done rotation is put right without breaking what still works.
-fn way_back(view: &View<'_>, by_roots: bool, refusing: &[&Loaded<'_>]) -> Vec<String> {
+fn way_back(view: &View<'_>, by_roots: bool, refusing: &[Loaded<'_>]) -> Vec<String> {
     let roots = view.roots.map_or(&[][..], |roots| &roots.certificates);
-    let mut lost: Vec<String> = refusing
-        .iter()
-        .filter_map(|loaded| loaded.bundle)
+    let mut lost: Vec<String> = trust::by_bundle(refusing)
+        .into_iter()
+        .map(|(bundle, _)| bundle)
         .flat_map(|bundle| &bundle.certificates)
         .filter(|anchor| !roots.contains(anchor))
         .map(named)
@@ -269,4 +277,50 @@ pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
     ))
     .next("make an issuer with an ECDSA P-256 key and put it into the Secret");
     vec![finding]
+}
+
+/// LC-I15: an intermediate that came with the issuer, or the path length of the anchor above it, stops identity, proxies
+/// or both. They count path lengths differently (see `pki/verify.rs`), so identity may load what every proxy refuses.
+pub(super) fn refused_above(view: &View<'_>) -> Vec<Finding> {
+    let (Some((issuer, above)), Some(roots)) = (view.chain.split_first(), view.roots) else { return Vec::new() };
+    // The issuer's own faults are findings of their own.
+    if above.is_empty() || !issuer.lifetime().contains(view.now) || !issuer.is_ca() {
+        return Vec::new();
+    }
+    let stands_above = |name: &str| above.iter().any(|certificate| certificate.name() == name);
+    let allows_too_few = |name: &str| {
+        let mut anchors = roots.certificates.iter().filter(|anchor| anchor.name() == name);
+        anchors.any(|anchor| anchor.is_ca() && anchor.may_sign_certificates() && anchor.path_len().is_some())
+    };
+    let fault = |verdict: Result<(), Refusal>| {
+        verdict.err().filter(|refusal| match refusal {
+            Refusal::Expired { name, .. } | Refusal::NotYetValid { name, .. } => stands_above(name),
+            Refusal::NotAnAuthority(name) => stands_above(name) || allows_too_few(name),
+            Refusal::UnknownIssuer | Refusal::Nothing | Refusal::Other(_) => false,
+        })
+    };
+    let identity = fault(verify::as_identity(view.chain, roots, view.now));
+    let proxies = fault(verify::issuer_as_proxy(view.chain, &roots.certificates, view.now));
+    if identity.is_none() && proxies.is_none() {
+        return Vec::new();
+    }
+    let by_identity = identity.map(|why| format!("identity does not load it: {why}"));
+    let by_proxies = proxies.map(|why| format!("every proxy refuses the leafs under it: {why}"));
+    let finding = Finding::new(
+        Code::IntermediateRefused,
+        Severity::Critical,
+        named(issuer),
+        "a certificate above the identity issuer is refused",
+    )
+    .seen_all(by_identity.into_iter().chain(by_proxies))
+    .seen_all(some_of(above.iter().map(|one| format!("{} holds {}", view.issuer_place(), with_path_len(one, view)))))
+    .next("restart nothing: leafs from an earlier issuer go on working")
+    .next("put an issuer into the Secret that stands directly under a trust anchor, or whose intermediates are valid CAs with a path length of at least the number of authorities below them");
+    vec![finding]
+}
+
+fn with_path_len(certificate: &Certificate, view: &View<'_>) -> String {
+    let most = certificate.path_len().map_or_else(|| "no path length".to_owned(), |most| format!("path length {most}"));
+    let ca = if certificate.is_ca() { "" } else { "no CA, " };
+    format!("{}, {ca}{most}, {}", named(certificate), end(certificate, view.now))
 }

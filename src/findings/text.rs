@@ -50,12 +50,18 @@ pub(super) fn workload(workload: &Workload, pods: u32) -> String {
 
 /// The first of `items`, and how many more there are: evidence stays readable in a mesh of thousands.
 pub(super) fn some_of(items: impl IntoIterator<Item = String>) -> Vec<String> {
+    some_of_many(items, |line| line)
+}
+
+/// The same of what is only put into words where it is shown.
+pub(super) fn some_of_many<T>(items: impl IntoIterator<Item = T>, line: impl Fn(T) -> String) -> Vec<String> {
     const SHOWN: usize = 10;
-    let mut lines: Vec<String> = items.into_iter().collect();
-    if lines.len() > SHOWN + 1 {
-        let more = lines.len() - SHOWN;
+    let mut items = items.into_iter();
+    let mut lines: Vec<String> = items.by_ref().take(SHOWN + 1).map(&line).collect();
+    let more = items.count();
+    if more > 0 {
         lines.truncate(SHOWN);
-        lines.push(format!("and {more} more"));
+        lines.push(format!("and {} more", more + 1));
     }
     lines
 }

@@ -56,7 +56,7 @@ impl<'a> View<'a> {
     /// that it has expired is another finding.
     pub(super) fn issuer_is_unknown_to(&self, bundle: &Bundle) -> bool {
         let Some(lifetime) = self.issuer().map(Certificate::lifetime) else { return false };
-        let at = self.now.clamp(lifetime.not_before, lifetime.not_after);
+        let at = lifetime.nearest(self.now);
         verify::as_identity(self.chain, bundle, at) == Err(verify::Refusal::UnknownIssuer)
     }
 

@@ -118,7 +118,7 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
 
 /// A self-signed server certificate in the caBundle verifies itself (Go's crypto/x509), as the charts make them.
 fn verifies(chain: &Bundle, leaf: &Certificate, bundle: &Bundle, now: jiff::Timestamp) -> bool {
-    let at = now.clamp(leaf.lifetime().not_before, leaf.lifetime().not_after);
+    let at = leaf.lifetime().nearest(now);
     bundle.contains(leaf) || verify::as_proxy(&chain.certificates, bundle, at).is_ok()
 }
 
@@ -243,4 +243,30 @@ pub(super) fn api_service_unavailable(view: &View<'_>) -> Vec<Finding> {
         .next(format!("`kubectl describe apiservice {}`", webhook.meta.name));
         Some(finding)
     })
+}
+
+/// LC-W09: its Service leads to no server that answers.
+pub(super) fn unanswered(view: &View<'_>) -> Vec<Finding> {
+    each(view, |_, webhook| {
+        let reason = webhook.served.as_ref()?.as_ref().err().filter(|reason| !was_not_asked(reason))?;
+        // A pod is asked through port-forwarding, which may fail where the API server's own way to it does not.
+        let on_the_way = reason.starts_with("pod ") || reason.starts_with("no answer");
+        let (namespace, service) = (&webhook.service_namespace, &webhook.service);
+        let finding = Finding::new(
+            Code::WebhookUnanswered,
+            if on_the_way { Severity::Warning } else { Severity::Critical },
+            subject(webhook),
+            format!("nothing answers behind Service {namespace}/{service} of a webhook"),
+        )
+        .seen(reason.clone())
+        .seen(consequence(webhook))
+        .next("restart no workload before its pods are ready")
+        .next(format!("`kubectl get endpointslices -n {namespace} -l kubernetes.io/service-name={service}`"));
+        Some(finding)
+    })
+}
+
+/// Whether the reason for which nothing was presented is that nobody was asked.
+pub(super) fn was_not_asked(reason: &str) -> bool {
+    reason.starts_with("forbidden") || reason.contains(" cannot be read: ")
 }

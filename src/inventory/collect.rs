@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     pki::{Bundle, Certificate, Fingerprint},
-    snapshot::{CaSecret, Meta, Owner, Snapshot, Webhook},
+    snapshot::{CaSecret, Meta, Owner, Snapshot, Values, Webhook},
     trust::{self, Presented},
 };
 
@@ -34,9 +34,7 @@ impl Rows {
         if let Some(roots) = snapshot.trust_roots.found() {
             self.bundle(Role::Anchor, roots.bundle.as_ref(), &roots.meta);
         }
-        let values = [snapshot.config.found(), snapshot.overrides.found()];
-        let release = snapshot.helm.found().map(|release| &release.values);
-        for values in values.into_iter().chain([release]).flatten() {
+        for values in values(snapshot) {
             self.bundle(Role::Anchor, values.anchors.as_ref(), &values.meta);
         }
         if let Some(issuer) = snapshot.issuer.found() {
@@ -56,9 +54,7 @@ impl Rows {
         if let Some(issuer) = snapshot.issuer.found() {
             self.chain(issuer.chain.as_ref(), &issuer.meta);
         }
-        let values = [snapshot.config.found(), snapshot.overrides.found()];
-        let release = snapshot.helm.found().map(|release| &release.values);
-        for values in values.into_iter().chain([release]).flatten() {
+        for values in values(snapshot) {
             self.chain(values.issuer.as_ref(), &values.meta);
         }
         for presented in trust::presented(snapshot) {
@@ -151,6 +147,12 @@ impl Rows {
         });
         &mut self.list[index]
     }
+}
+
+/// Linkerd's values from everywhere that holds them.
+fn values(snapshot: &Snapshot) -> impl Iterator<Item = &Values> {
+    let release = snapshot.helm.found().map(|release| &release.values);
+    [snapshot.config.found(), snapshot.overrides.found(), release].into_iter().flatten()
 }
 
 /// The cert-manager Certificate that writes `secret`, where one does.

@@ -63,6 +63,7 @@ impl SourceRow {
 /// certificates show the others.
 pub fn sources(snapshot: &Snapshot) -> Vec<SourceRow> {
     let always = own(snapshot).into_iter().chain(cert_manager(snapshot)).chain(others(snapshot));
+    let always = always.chain(other_pods(snapshot));
     let webhooks = snapshot.webhooks.items().iter().map(|webhook| {
         let name = format!("Secret of Service {}/{}", webhook.service_namespace, webhook.service);
         SourceRow::of(name, &webhook.secret, "whether a webhook's certificate and key are sound").holds(Role::Webhook)
@@ -110,6 +111,13 @@ fn others(s: &Snapshot) -> [SourceRow; 5] {
         SourceRow::of("ExternalWorkloads", &s.external_workloads, "who outside the cluster trusts these anchors"),
         SourceRow::of("multicluster Links", &s.links, "which clusters share these anchors"),
     ]
+}
+
+/// The pods that were not listed, where only those of some namespaces could be.
+fn other_pods(s: &Snapshot) -> Option<SourceRow> {
+    s.mesh.found().filter(|mesh| !mesh.only.is_empty())?;
+    let refused: Source<()> = Source::Forbidden("list pods in all namespaces".to_owned());
+    Some(SourceRow::of("Pods of other namespaces", &refused, "which proxies there are and what they have loaded"))
 }
 
 impl fmt::Display for State {

@@ -49,7 +49,7 @@ pub enum KeyAlgorithm {
     Rsa(usize),
     /// Ed25519.
     Ed25519,
-    /// Anything else, by its object identifier.
+    /// Anything else, in words with its object identifier.
     Other(String),
 }
 
@@ -230,10 +230,23 @@ fn dns_names(parsed: &X509Certificate<'_>) -> Vec<String> {
 
 fn key_algorithm(spki: &SubjectPublicKeyInfo<'_>) -> KeyAlgorithm {
     match spki.parsed() {
-        Ok(PublicKey::EC(point)) => KeyAlgorithm::Ecdsa(point.key_size()),
+        Ok(PublicKey::EC(_)) => curve(spki),
         Ok(PublicKey::RSA(key)) => KeyAlgorithm::Rsa(key.key_size()),
         _ if spki.algorithm.algorithm == oid::OID_SIG_ED25519 => KeyAlgorithm::Ed25519,
-        _ => KeyAlgorithm::Other(spki.algorithm.algorithm.to_id_string()),
+        _ => KeyAlgorithm::Other(format!("algorithm {}", spki.algorithm.algorithm.to_id_string())),
+    }
+}
+
+/// A curve is told by its name: others than NIST's have keys of the same size.
+fn curve(spki: &SubjectPublicKeyInfo<'_>) -> KeyAlgorithm {
+    let named = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    let known = [(oid::OID_EC_P256, 256), (oid::OID_NIST_EC_P384, 384), (oid::OID_NIST_EC_P521, 521)];
+    match named {
+        Some(named) => known.iter().find(|(candidate, _)| *candidate == named).map_or_else(
+            || KeyAlgorithm::Other(format!("ECDSA on curve {}", named.to_id_string())),
+            |(_, bits)| KeyAlgorithm::Ecdsa(*bits),
+        ),
+        None => KeyAlgorithm::Other("ECDSA on an unnamed curve".to_owned()),
     }
 }
 
@@ -260,7 +273,7 @@ impl fmt::Display for KeyAlgorithm {
             Self::Ecdsa(bits) => write!(f, "ECDSA P-{bits}"),
             Self::Rsa(bits) => write!(f, "RSA {bits}"),
             Self::Ed25519 => f.write_str("Ed25519"),
-            Self::Other(oid) => write!(f, "algorithm {oid}"),
+            Self::Other(what) => f.write_str(what),
         }
     }
 }
@@ -291,5 +304,33 @@ impl TryFrom<String> for Certificate {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let der = BASE64.decode(text).map_err(|error| InvalidCertificate(error.to_string()))?;
         Self::parse(&der)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ISSUER, Recipe};
+
+    fn position(der: &[u8], of: &[u8]) -> Option<usize> {
+        der.windows(of.len()).position(|part| part == of)
+    }
+
+    #[test]
+    fn nist_curves_are_told_by_name() {
+        let key = |algorithm| Recipe::authority(ISSUER, -1, 1).with(algorithm).self_signed().certificate.key().clone();
+        assert_eq!(key(&rcgen::PKCS_ECDSA_P256_SHA256), KeyAlgorithm::Ecdsa(256));
+        assert_eq!(key(&rcgen::PKCS_ECDSA_P384_SHA384), KeyAlgorithm::Ecdsa(384));
+    }
+
+    #[test]
+    fn another_curve_of_256_bits_is_not_p_256() {
+        // prime256v1 (1.2.840.10045.3.1.7), and an identifier beside it that is no such curve.
+        const P256: [u8; 8] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+        let mut der = Recipe::authority(ISSUER, -1, 1).self_signed().certificate.der().to_vec();
+        let at = position(&der, &P256).unwrap();
+        der[at + 7] = 0x01;
+        let key = Certificate::parse(&der).unwrap().key().clone();
+        assert_eq!(key.to_string(), "ECDSA on curve 1.2.840.10045.3.1.1");
     }
 }

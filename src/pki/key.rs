@@ -2,6 +2,7 @@
 
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{Certificate, Fingerprint};
 
@@ -24,7 +25,7 @@ impl KeyState {
             return Self::Missing;
         }
         let key = match PrivateKeyDer::from_pem_slice(pem) {
-            Ok(key) => key,
+            Ok(key) => Zeroizing::new(key),
             Err(error) => return Self::Unreadable(error.to_string()),
         };
         let usable = rustls::crypto::ring::sign::any_supported_type(&key);

@@ -94,6 +94,11 @@ impl Lifetime {
         self.not_before <= now && now <= self.not_after
     }
 
+    /// The moment nearest to `now` at which it is valid. Of a certificate that ends before it begins, its end.
+    pub fn nearest(&self, now: Timestamp) -> Timestamp {
+        now.max(self.not_before).min(self.not_after)
+    }
+
     /// Where it stands at `now`.
     pub fn stage(&self, now: Timestamp, thresholds: &Thresholds) -> Stage {
         let left = self.left(now);
@@ -136,6 +141,18 @@ mod tests {
         assert_eq!(anchor.stage(left(61), &Thresholds::default()), Stage::Fine);
         assert_eq!(anchor.stage(left(59), &Thresholds::default()), Stage::NearEnd);
         assert_eq!(anchor.stage(left(13), &Thresholds::default()), Stage::VeryNearEnd);
+    }
+
+    #[test]
+    fn the_nearest_moment_lies_within_even_where_the_end_comes_first() {
+        let (day, start) = lifetime(24);
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(day.nearest(start - hour), start);
+        assert_eq!(day.nearest(start + hour), start + hour);
+        assert_eq!(day.nearest(day.not_after + hour), day.not_after);
+        let backwards = Lifetime::new(day.not_after, start);
+        assert_eq!(backwards.nearest(start + hour), start);
+        assert_eq!(backwards.stage(start + hour, &Thresholds::default()), Stage::Expired);
     }
 
     #[test]

@@ -4,6 +4,11 @@
 //! and checks the validity of leaf and intermediates, but not the anchor's: an anchor is a name and a key to it. The
 //! **identity controller** (Go's crypto/x509) checks the validity of the anchor as well. So an expired anchor stops
 //! new leafs long before it stops traffic.
+//!
+//! Neither counts path lengths as the other does. Go takes the issuer that identity loads for the end of the path, so an
+//! intermediate above it may have path length 0, and counts an anchor's. webpki sees the leaf below the issuer, so an
+//! intermediate needs one more, and knows no path length of an anchor (go, crypto/x509, `isValid`; rustls-webpki,
+//! `check_basic_constraints` and `anchor_from_trusted_cert`).
 
 use std::time::Duration;
 
@@ -90,20 +95,28 @@ pub fn as_identity(chain: &[Certificate], bundle: &Bundle, now: Timestamp) -> Re
     if bundle.contains(issuer) {
         return Ok(());
     }
-    climb(issuer, extra, bundle, now, 0)
+    climb(issuer, &Above { extra, anchors: &bundle.certificates, by: Verifier::Identity, now }, 0)
 }
 
-/// Whether a proxy that trusts `anchors` would accept a leaf under this issuer's `chain` at `now`. Like [`as_proxy`] it
-/// does not ask whether an anchor is still valid.
+/// Verifies an issuer's `chain` (issuer first, then intermediates that came with it) against `anchors` at `now` as a
+/// proxy will that is presented a leaf under it.
 ///
 /// # Errors
-/// The reason for which it would refuse.
+/// The reason for which every proxy with these anchors would refuse such a leaf.
 pub fn issuer_as_proxy(chain: &[Certificate], anchors: &[Certificate], now: Timestamp) -> Result<(), Refusal> {
-    if chain.is_empty() || anchors.is_empty() {
+    let Some((issuer, extra)) = chain.split_first() else { return Err(Refusal::Nothing) };
+    if anchors.is_empty() {
         return Err(Refusal::Nothing);
     }
-    chain.iter().try_for_each(|certificate| valid_at(certificate, now))?;
-    if anchors.iter().any(|anchor| leads_to(chain, anchor)) { Ok(()) } else { Err(Refusal::UnknownIssuer) }
+    // An anchor is a name and a key: under this one the issuer itself is not looked at.
+    if anchors.iter().any(|anchor| anchor.same_subject(issuer) && anchor.public_key() == issuer.public_key()) {
+        return Ok(());
+    }
+    valid_at(issuer, now)?;
+    if !issuer.is_ca() {
+        return Err(Refusal::NotAnAuthority(issuer.name().to_owned()));
+    }
+    climb(issuer, &Above { extra, anchors, by: Verifier::Proxy, now }, 0)
 }
 
 /// Whether `anchor` vouches for the issuer that `chain` begins with, whatever the time.
@@ -116,24 +129,38 @@ pub fn leads_to(chain: &[Certificate], anchor: &Certificate) -> bool {
         || between().is_some_and(|(index, _)| leads_to(&above[index..], anchor))
 }
 
-/// Walks from `child` to an anchor; `below` counts the intermediates under the authority that is looked for.
-fn climb(
-    child: &Certificate,
-    extra: &[Certificate],
-    bundle: &Bundle,
+/// What an issuer is verified with.
+struct Above<'a> {
+    extra: &'a [Certificate],
+    anchors: &'a [Certificate],
+    by: Verifier,
     now: Timestamp,
-    below: u32,
-) -> Result<(), Refusal> {
+}
+
+/// Whose rules hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verifier {
+    Identity,
+    Proxy,
+}
+
+/// Walks from `child` to an anchor; `below` counts the intermediates between the issuer and the authority that is looked
+/// for.
+fn climb(child: &Certificate, above: &Above<'_>, below: u32) -> Result<(), Refusal> {
     const DEEPEST: u32 = 6;
     let mut refusal = Refusal::UnknownIssuer;
-    let authorities = bundle.certificates.iter().map(|anchor| (anchor, true));
-    for (authority, is_anchor) in authorities.chain(extra.iter().map(|certificate| (certificate, false))) {
+    let authorities = above.anchors.iter().map(|anchor| (anchor, true));
+    for (authority, is_anchor) in authorities.chain(above.extra.iter().map(|certificate| (certificate, false))) {
         if authority == child || below >= DEEPEST || !child.is_signed_by(authority) {
             continue;
         }
-        let step = valid_at(authority, now)
-            .and_then(|()| may_sign(authority, below))
-            .and_then(|()| if is_anchor { Ok(()) } else { climb(authority, extra, bundle, now, below + 1) });
+        let step = match (above.by, is_anchor) {
+            (Verifier::Proxy, true) => Ok(()),
+            (_, true) => valid_at(authority, above.now).and_then(|()| may_sign(authority, above.by, below)),
+            (_, false) => valid_at(authority, above.now)
+                .and_then(|()| may_sign(authority, above.by, below))
+                .and_then(|()| climb(authority, above, below + 1)),
+        };
         match step {
             Ok(()) => return Ok(()),
             Err(Refusal::UnknownIssuer) => {}
@@ -155,10 +182,13 @@ fn valid_at(certificate: &Certificate, now: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn may_sign(authority: &Certificate, below: u32) -> Result<(), Refusal> {
-    // Go takes the issuer for the end of the path, so it does not count towards an authority's path length.
-    let enough = authority.path_len().is_none_or(|most| most >= below);
-    if authority.is_ca() && authority.may_sign_certificates() && enough {
+fn may_sign(authority: &Certificate, by: Verifier, below: u32) -> Result<(), Refusal> {
+    let (below, usage) = match by {
+        Verifier::Identity => (below, authority.may_sign_certificates()),
+        // The issuer stands below it too, and webpki does not read key usage.
+        Verifier::Proxy => (below + 1, true),
+    };
+    if authority.is_ca() && usage && authority.path_len().is_none_or(|most| most >= below) {
         Ok(())
     } else {
         Err(Refusal::NotAnAuthority(authority.name().to_owned()))
@@ -178,7 +208,8 @@ fn explain(error: &webpki::Error, chain: &[Certificate], now: Timestamp) -> Refu
     // webpki says that something expired, not what: the first certificate of the chain for which it is true.
     let dated = |error: fn(&Certificate, Timestamp) -> bool| chain.iter().find(|certificate| error(certificate, now));
     match error {
-        webpki::Error::UnknownIssuer => Refusal::UnknownIssuer,
+        // Anchors before and after a rotation often have one name: then it is the signature that does not fit.
+        webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => Refusal::UnknownIssuer,
         webpki::Error::CertExpired { .. } => match dated(|cert, now| now > cert.lifetime().not_after) {
             Some(cert) => Refusal::Expired { name: cert.name().to_owned(), at: cert.lifetime().not_after },
             None => Refusal::Other(error.to_string()),
@@ -191,5 +222,83 @@ fn explain(error: &webpki::Error, chain: &[Certificate], now: Timestamp) -> Refu
             Refusal::NotAnAuthority(chain.get(1).map_or_else(String::new, |issuer| issuer.name().to_owned()))
         }
         other => Refusal::Other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ISSUER, ROOT, Recipe, days, now};
+
+    const YEAR: i64 = days(365);
+
+    /// Asks identity and a proxy about an issuer under an intermediate under an anchor; then a real leaf, as the proxy
+    /// would be given it.
+    fn verdicts(anchor: &Recipe, intermediate: &Recipe) -> [Result<(), Refusal>; 3] {
+        let anchor = anchor.self_signed();
+        let middle = intermediate.signed_by(&anchor);
+        let issuer = Recipe::authority(ISSUER, -1, YEAR).path_len(0).signed_by(&middle);
+        let leaf = Recipe::leaf("web", -1, 23).signed_by(&issuer).certificate;
+        let bundle = Bundle::of([anchor.certificate]);
+        let chain = [issuer.certificate, middle.certificate];
+        let presented = [&[leaf], &chain[..]].concat();
+        [
+            as_identity(&chain, &bundle, now()),
+            issuer_as_proxy(&chain, &bundle.certificates, now()),
+            as_proxy(&presented, &bundle, now()),
+        ]
+    }
+
+    fn root() -> Recipe {
+        Recipe::authority(ROOT, -YEAR, YEAR)
+    }
+
+    fn middle() -> Recipe {
+        Recipe::authority("middle", -1, YEAR)
+    }
+
+    #[test]
+    fn path_lengths_count_differently_for_identity_and_for_proxies() {
+        assert_eq!(verdicts(&root(), &middle()), [Ok(()), Ok(()), Ok(())]);
+        assert_eq!(verdicts(&root(), &middle().path_len(1)), [Ok(()), Ok(()), Ok(())]);
+        assert!(matches!(
+            verdicts(&root(), &middle().path_len(0)),
+            [Ok(()), Err(Refusal::NotAnAuthority(of)), Err(Refusal::NotAnAuthority(_))] if of == "middle"
+        ));
+        assert!(matches!(
+            verdicts(&root().path_len(0), &middle()),
+            [Err(Refusal::NotAnAuthority(of)), Ok(()), Ok(())] if of == ROOT
+        ));
+        assert_eq!(verdicts(&root().path_len(1), &middle()), [Ok(()), Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn an_intermediate_that_is_over_or_no_authority_is_refused_by_both() {
+        let expired = verdicts(&root(), &Recipe::authority("middle", -YEAR, -1));
+        assert!(expired.iter().all(|one| matches!(one, Err(Refusal::Expired { .. }))), "{expired:?}");
+        let no_ca = verdicts(&root(), &middle().not_a_ca());
+        assert!(no_ca.iter().all(|one| matches!(one, Err(Refusal::NotAnAuthority(_)))), "{no_ca:?}");
+    }
+
+    #[test]
+    fn an_anchor_of_the_same_name_is_not_the_one_that_signed() {
+        let (old, new) = (root().self_signed(), root().self_signed());
+        let issuer = Recipe::authority(ISSUER, -1, YEAR).signed_by(&new);
+        let leaf = Recipe::leaf("web", -1, 23).signed_by(&issuer).certificate;
+        let bundle = Bundle::of([old.certificate]);
+        let issuer = issuer.certificate;
+        assert_eq!(as_identity(std::slice::from_ref(&issuer), &bundle, now()), Err(Refusal::UnknownIssuer));
+        assert_eq!(as_proxy(&[leaf, issuer], &bundle, now()), Err(Refusal::UnknownIssuer));
+    }
+
+    #[test]
+    fn an_anchor_may_have_path_length_0_where_the_issuer_stands_directly_under_it() {
+        let anchor = root().path_len(0).self_signed();
+        let issuer = Recipe::authority(ISSUER, -1, YEAR).signed_by(&anchor);
+        let leaf = Recipe::leaf("web", -1, 23).signed_by(&issuer).certificate;
+        let bundle = Bundle::of([anchor.certificate]);
+        let issuer = issuer.certificate;
+        assert_eq!(as_identity(std::slice::from_ref(&issuer), &bundle, now()), Ok(()));
+        assert_eq!(as_proxy(&[leaf, issuer], &bundle, now()), Ok(()));
     }
 }

@@ -55,7 +55,7 @@ impl IssuerScheme {
     }
 }
 
-/// An event that the identity controller wrote on its Deployment or on a ServiceAccount.
+/// An event that the identity controller wrote on its Deployment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityEvent {
@@ -78,6 +78,4 @@ pub enum IdentityEventKind {
     IssuerUpdateSkipped,
     /// The loaded issuer no longer verifies; a request for a leaf was refused.
     IssuerValidationFailed,
-    /// A leaf was issued.
-    IssuedLeafCertificate,
 }

@@ -13,6 +13,9 @@ pub struct Mesh {
     pub bundles: Vec<Bundle>,
     /// Workloads by namespace, kind and name.
     pub workloads: Vec<Workload>,
+    /// The only namespaces whose pods could be listed; empty where all could be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
     /// Pods without a proxy in namespaces or with annotations that ask for one.
     pub unmeshed: Vec<Unmeshed>,
 }
@@ -153,6 +156,9 @@ pub struct Namespace {
     pub inject: Option<String>,
     /// Label `linkerd.io/extension`.
     pub extension: Option<String>,
+    /// Whether the API server leaves its pods to themselves, by the injector webhook's `namespaceSelector`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_injected: bool,
 }
 
 /// A workload of mesh expansion.

@@ -19,6 +19,15 @@ use super::Look;
 
 pub use document::{Document, SCHEMA_VERSION};
 
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// A row for each certificate, and a few lines of evidence for what follows from a cause.
+    Rows,
+    /// Also all that is known of each certificate, and all that is found of each consequence.
+    All,
+}
+
 /// The answer that is to be shown.
 #[derive(Debug)]
 pub struct Answer<'a> {
@@ -41,12 +50,12 @@ pub struct Answer<'a> {
 impl Answer<'_> {
     /// For people: the verdict, what it is about, the certificates, the findings, what to do next.
     pub fn table(&self, look: Look) -> String {
-        self.render(look, certificates::Detail::Rows)
+        self.render(look, Detail::Rows)
     }
 
-    /// The same with everything that is known of each certificate.
+    /// The same with everything that is known of each certificate and of each consequence.
     pub fn wide(&self, look: Look) -> String {
-        self.render(look, certificates::Detail::All)
+        self.render(look, Detail::All)
     }
 
     /// For `grep`: the verdict, then a line for each finding.
@@ -59,11 +68,11 @@ impl Answer<'_> {
         document::of(self)
     }
 
-    fn render(&self, look: Look, detail: certificates::Detail) -> String {
+    fn render(&self, look: Look, detail: Detail) -> String {
         let sections = [
             heading::render(self, look),
             certificates::render(self, look, detail),
-            findings::render(self, look),
+            findings::render(self, look, detail),
             findings::next_steps(self, look),
         ];
         sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")

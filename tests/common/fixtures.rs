@@ -8,7 +8,7 @@ use std::{
 };
 
 use linkerd_certs::{
-    cluster::{self, Error, Kind, Listing, Objects, Unread, pods},
+    cluster::{self, Error, Kind, Listing, Objects, Observe, Unread, pods},
     snapshot::{self, Snapshot},
 };
 use serde_json::Value;
@@ -46,8 +46,13 @@ pub(crate) fn folder(state: &str) -> Option<PathBuf> {
 
 /// Reads a mesh from objects at hand.
 pub(crate) fn observe(recorded: &Recorded) -> Result<Snapshot, Error> {
+    observe_as(recorded, &Observe::default())
+}
+
+/// The same with what the user asked for.
+pub(crate) fn observe_as(recorded: &Recorded, what: &Observe) -> Result<Snapshot, Error> {
     let about = snapshot::Cluster { context: Some("recorded".to_owned()), ..snapshot::Cluster::default() };
-    let reading = cluster::read(recorded, about, None, recorded.at);
+    let reading = cluster::read(recorded, about, what, recorded.at);
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(reading)
 }
 
@@ -60,6 +65,8 @@ pub(crate) struct Recorded {
     pub(crate) lists: BTreeMap<String, Vec<Value>>,
     /// Resources that may not be read, as `secrets` or `certificates.cert-manager.io`.
     pub(crate) forbidden: Vec<&'static str>,
+    /// The only namespaces whose pods may be listed; empty for all of them.
+    pub(crate) may_list_pods_of: Vec<&'static str>,
 }
 
 impl Recorded {
@@ -73,7 +80,7 @@ impl Recorded {
             Some((resource, items))
         });
         let at = fs::read_to_string(folder.join("at")).unwrap().trim().parse().unwrap();
-        Self { at, lists: lists.collect(), forbidden: Vec::new() }
+        Self { at, lists: lists.collect(), forbidden: Vec::new(), may_list_pods_of: Vec::new() }
     }
 
     fn items(&self, kind: Kind, verb: &str, namespace: Option<&str>) -> Result<&[Value], Unread> {
@@ -109,9 +116,17 @@ impl Objects for Recorded {
         Ok(())
     }
 
-    async fn pods(&self, fold: &mut pods::Fold) -> Result<(), Unread> {
+    async fn pods(&self, namespace: Option<&str>, fold: &mut pods::Fold) -> Result<(), Unread> {
         let kind = Kind { group: "", version: "v1", plural: "pods" };
-        for pod in self.items(kind, "list", None)? {
+        if namespace.is_none_or(|namespace| !self.may_list_pods_of.contains(&namespace))
+            && !self.may_list_pods_of.is_empty()
+        {
+            return Err(Unread::Forbidden(kind.right("list", namespace)));
+        }
+        for pod in self.items(kind, "list", namespace)? {
+            if namespace.is_some_and(|namespace| pod["metadata"]["namespace"] != namespace) {
+                continue;
+            }
             pods::each_of(pod, fold).map_err(|error| Unread::Failed(error.to_string()))?;
         }
         Ok(())

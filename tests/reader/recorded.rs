@@ -1,11 +1,14 @@
 //! What the reader makes of the recorded states of a real mesh.
 
 use linkerd_certs::{
-    cluster::Error,
+    cluster::{Error, Observe},
+    inventory::{SourceRow, sources},
     snapshot::{BundleRef, IdentityEventKind, IssuerScheme, Owner, Snapshot, Source},
 };
 
-use crate::fixtures::{Recorded, STATES, folder, observe, snapshot};
+use serde_json::json;
+
+use crate::fixtures::{Recorded, STATES, folder, observe, observe_as, snapshot};
 
 #[test]
 fn every_state_reads_whole_and_survives_being_saved() {
@@ -62,7 +65,7 @@ fn a_healthy_mesh() {
     assert!(overrides.issuer_key.as_ref().unwrap().fits(certificate));
     assert_eq!(snapshot.issuer.found().unwrap().scheme, IssuerScheme::Linkerd);
     assert!(snapshot.helm.is_missing() && snapshot.cert_manager.certificates.is_missing());
-    assert_eq!(snapshot.identity_events.items().len(), 11);
+    assert_eq!(snapshot.identity_events.items(), [], "those about leafs are not read");
     let web = &mesh.workloads[2].groups[0];
     assert_eq!((web.pods, web.ready, web.names.len()), (2, 2, 2));
     assert_eq!(web.identity, "default.emojivoto.serviceaccount.identity.linkerd.cluster.local");
@@ -167,4 +170,46 @@ fn no_linkerd_and_too_much_of_it() {
         observe(&several),
         Err(Error::SeveralControlPlanes { namespaces, .. }) if namespaces == ["linkerd", "mesh"]
     ));
+}
+
+#[test]
+fn a_user_of_one_namespace_sees_its_pods_and_the_control_plane_s() {
+    let Some(folder) = folder("healthy") else { return };
+    let mut recorded = Recorded::of(&folder);
+    let whole = observe(&recorded).unwrap();
+    let what = Observe { namespace: Some("emojivoto".to_owned()), ..Observe::default() };
+    assert_eq!(observe_as(&recorded, &what).unwrap(), whole, "what may be listed is listed");
+    recorded.may_list_pods_of = vec!["linkerd", "emojivoto"];
+    assert_eq!(observe(&recorded).unwrap().mesh.hidden(), Some("list pods in all namespaces"));
+    let snapshot = observe_as(&recorded, &what).unwrap();
+    let mesh = snapshot.mesh.found().unwrap();
+    assert_eq!(mesh.only, ["linkerd", "emojivoto"]);
+    assert_eq!(mesh.workloads, whole.mesh.found().unwrap().workloads);
+    let hidden: Vec<_> = sources(&snapshot).into_iter().filter(SourceRow::is_hidden).collect();
+    assert_eq!(hidden.len(), 1);
+    assert_eq!(hidden[0].detail.as_deref(), Some("list pods in all namespaces"));
+    recorded.may_list_pods_of = vec!["linkerd"];
+    assert_eq!(observe_as(&recorded, &what).unwrap().mesh.hidden(), Some("list pods in namespace emojivoto"));
+}
+
+#[test]
+fn pods_of_a_namespace_that_the_injector_is_not_asked_about_are_not_unmeshed() {
+    let Some(folder) = folder("healthy") else { return };
+    let mut recorded = Recorded::of(&folder);
+    for pod in recorded.lists.get_mut("pods").unwrap() {
+        if pod["metadata"]["namespace"] == "emojivoto" {
+            pod["spec"] = json!({"containers": []});
+        }
+    }
+    let unmeshed = |recorded: &Recorded| observe(recorded).unwrap().mesh.found().unwrap().unmeshed.len();
+    assert!(unmeshed(&recorded) > 0);
+    let mut labelled = recorded.clone();
+    for namespace in labelled.lists.get_mut("namespaces").unwrap() {
+        namespace["metadata"]["labels"]["config.linkerd.io/admission-webhooks"] = "disabled".into();
+    }
+    assert_eq!(unmeshed(&labelled), 0);
+    for configuration in recorded.lists.get_mut("mutatingwebhookconfigurations").unwrap() {
+        configuration["webhooks"][0]["namespaceSelector"] = json!({"matchLabels": {"mesh": "yes"}});
+    }
+    assert_eq!(unmeshed(&recorded), 0, "the webhook's own selector counts");
 }

@@ -1,6 +1,6 @@
 //! API servers that misbehave: what still can be read is read, and the rest says why not.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use linkerd_certs::{
     cluster::{Cluster, Connect, Error, Observe},
@@ -34,15 +34,25 @@ enum Answer {
 
 /// Reads from a server that answers as `answer` says by path and accepted type.
 async fn observe(answer: fn(&str, &str) -> Answer) -> Result<Snapshot, Error> {
+    let server = format!("http://{}", start(answer).await);
+    observe_cluster(&json!({"server": server}), None).await
+}
+
+async fn start(answer: fn(&str, &str) -> Answer) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(serve(stream, answer));
         }
     });
+    address
+}
+
+/// Reads from the cluster that a kubeconfig describes so, as `check -n` does.
+async fn observe_cluster(cluster: &Value, namespace: Option<&str>) -> Result<Snapshot, Error> {
     let kubeconfig = json!({
-        "clusters": [{"name": "c", "cluster": {"server": server}}], "users": [{"name": "u", "user": {}}],
+        "clusters": [{"name": "c", "cluster": cluster}], "users": [{"name": "u", "user": {}}],
         "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}], "current-context": "test",
     });
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -52,7 +62,11 @@ async fn observe(answer: fn(&str, &str) -> Answer) -> Result<Snapshot, Error> {
         request_timeout: Some(Duration::from_secs(1)),
         ..Connect::default()
     };
-    let what = Observe { control_plane_namespace: Some("linkerd".to_owned()), probe: ProbeScope::None };
+    let what = Observe {
+        control_plane_namespace: Some("linkerd".to_owned()),
+        namespace: namespace.map(str::to_owned),
+        probe: ProbeScope::None,
+    };
     Cluster::connect(&connect).await?.observe(&what, "2026-11-21T12:00:00Z".parse().unwrap()).await
 }
 
@@ -173,4 +187,97 @@ async fn a_server_that_is_gone_after_the_first_word() {
     });
     let error = error.await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+}
+
+/// Reads up to the end of a request's head and answers its first line.
+async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap().lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_kubeconfig_s_proxy_is_the_only_way() {
+    let server = start(|path, _| basics(path)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // Only a proxy knows where this is.
+                assert_eq!(head(&mut stream).await, "CONNECT api.mesh.invalid:6443 HTTP/1.1");
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let mut server = TcpStream::connect(server).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            });
+        }
+    });
+    let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
+    assert!(observe_cluster(&cluster, None).await.unwrap().trust_roots.found().is_some());
+}
+
+#[tokio::test]
+async fn a_proxy_of_socks() {
+    let server = start(|path, _| basics(path)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("socks5://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // RFC 1928: a greeting without authentication, then CONNECT to a name.
+                let mut greeting = [0; 3];
+                stream.read_exact(&mut greeting).await.unwrap();
+                assert_eq!(greeting, [5, 1, 0]);
+                stream.write_all(&[5, 0]).await.unwrap();
+                let mut request = [0; 4 + 1 + 16 + 2];
+                stream.read_exact(&mut request).await.unwrap();
+                assert_eq!(&request[..21], b"\x05\x01\x00\x03\x10api.mesh.invalid");
+                stream.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 1]).await.unwrap();
+                let mut server = TcpStream::connect(server).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            });
+        }
+    });
+    let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
+    assert!(observe_cluster(&cluster, None).await.unwrap().trust_roots.found().is_some());
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            head(&mut stream).await;
+            let _ = stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+        }
+    });
+    let cluster = json!({"server": "http://api.mesh.invalid:6443", "proxy-url": proxy});
+    let error = observe_cluster(&cluster, None).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("http://api.mesh.invalid:6443 through the proxy 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn pods_of_one_namespace_where_those_of_all_are_refused() {
+    let server = start(|path, accepts| match path.split('?').next().unwrap_or_default() {
+        "/api/v1/pods" => Answer::Status(403),
+        "/api/v1/namespaces/linkerd/pods" if accepts.contains("protobuf") => {
+            let own = pods().into_iter().filter(|pod| pod["metadata"]["namespace"] == "linkerd");
+            Answer::Protobuf(protobuf::list(&own.collect::<Vec<_>>()))
+        }
+        "/api/v1/namespaces/emojivoto/pods" => {
+            let theirs = pods().into_iter().filter(|pod| pod["metadata"]["namespace"] == "emojivoto");
+            Answer::Json(json!({"metadata": {}, "items": theirs.collect::<Vec<_>>()}))
+        }
+        _ => basics(path),
+    });
+    let cluster = json!({"server": format!("http://{}", server.await)});
+    let snapshot = observe_cluster(&cluster, Some("emojivoto")).await.unwrap();
+    let mesh = snapshot.mesh.found().unwrap();
+    assert_eq!(mesh.only, ["linkerd", "emojivoto"]);
+    let whole = observe(|path, _| if is_pods(path) { Answer::Protobuf(protobuf::list(&pods())) } else { basics(path) });
+    assert_eq!(mesh.workloads, whole.await.unwrap().mesh.found().unwrap().workloads);
 }

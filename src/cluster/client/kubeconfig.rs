@@ -11,7 +11,7 @@ use kube::{
 };
 
 use super::{Connect, proxy};
-use crate::cluster::error::Error;
+use crate::cluster::error::{Error, nearest};
 
 /// A configuration, and the context it comes from (none within a pod).
 pub(super) struct Chosen {
@@ -30,17 +30,16 @@ pub(super) async fn choose(connect: &Connect) -> Result<Chosen, Error> {
     };
     let context = select(&kubeconfig, connect.context.as_deref())?;
     let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
-    let own_proxy = has_own_proxy(&kubeconfig, &context);
-    match Config::from_custom_kubeconfig(kubeconfig, &options).await {
-        Ok(mut config) => {
-            let no_proxy = env::var("NO_PROXY").or_else(|_| env::var("no_proxy")).unwrap_or_default();
-            if !own_proxy && proxy::is_direct(&config.cluster_url, &no_proxy) {
-                config.proxy_url = None;
-            }
-            Ok(Chosen { config, context: Some(context) })
-        }
-        Err(error) => Err(Error::UnusableContext { context: Some(context), reason: error.to_string() }),
-    }
+    let own_proxy = own_proxy(&kubeconfig, &context);
+    let unusable = |reason: String| Error::UnusableContext { context: Some(context.clone()), reason };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| match error {
+        // kube reads it before it says what it made of it, and wants each entry to be one.
+        KubeconfigError::ParseNoProxy(error) => unusable(format!("NO_PROXY of the environment is not a list: {error}")),
+        other => unusable(other.to_string()),
+    })?;
+    let environment = |name: &str| env::var(name).ok();
+    config.proxy_url = proxy::choose(own_proxy.as_deref(), &config.cluster_url, environment).map_err(unusable)?;
+    Ok(Chosen { config, context: Some(context) })
 }
 
 /// Where a kubeconfig may be.
@@ -130,20 +129,13 @@ fn select(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<String, Error
     }
 }
 
-/// Whether the kubeconfig itself names a proxy for the context's cluster.
-fn has_own_proxy(kubeconfig: &Kubeconfig, context: &str) -> bool {
+/// The proxy that the kubeconfig itself names for the context's cluster.
+fn own_proxy(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
     let context =
         kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
     let cluster = context.and_then(|context| kubeconfig.clusters.iter().find(|named| named.name == context.cluster));
-    let proxy = cluster.and_then(|named| named.cluster.as_ref()).and_then(|cluster| cluster.proxy_url.as_deref());
-    proxy.is_some_and(|proxy| !proxy.is_empty())
-}
-
-/// The name that was probably meant, as clap judges it for options.
-fn nearest(name: &str, names: &[String]) -> Option<String> {
-    let score = |candidate: &String| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
-    let best = names.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
-    (score(best) > 0.8).then(|| best.clone())
+    let proxy = cluster.and_then(|named| named.cluster.as_ref()).and_then(|cluster| cluster.proxy_url.clone());
+    proxy.filter(|proxy| !proxy.is_empty())
 }
 
 #[cfg(test)]

@@ -1,12 +1,38 @@
-//! Whether an HTTP proxy of the environment is for this cluster, by the rules of Go's clients, kubectl among them
-//! (golang.org/x/net/http/httpproxy). kube looks at `HTTPS_PROXY` alone, and would send a cluster on loopback there.
+//! Which proxy leads to this cluster, by the rules of Go's clients, kubectl among them (client-go's `proxy-url`, and
+//! golang.org/x/net/http/httpproxy). kube would hold `NO_PROXY` against the proxy's own name instead of the cluster's,
+//! also where the kubeconfig names the proxy, and would send a cluster on loopback to one of the environment.
 
 use std::net::IpAddr;
 
 use http::Uri;
 
+/// The proxy for `cluster`: the kubeconfig's `own` always, else the one of the environment unless `NO_PROXY` covers the
+/// cluster.
+///
+/// # Errors
+/// In plain words, when it is no URL.
+pub(super) fn choose(
+    own: Option<&str>,
+    cluster: &Uri,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Uri>, String> {
+    let set =
+        |upper: &str, lower: &str| [upper, lower].into_iter().filter_map(&environment).find(|text| !text.is_empty());
+    let (name, url) = match own {
+        Some(own) => ("its proxy-url", own.to_owned()),
+        None => match set("HTTPS_PROXY", "https_proxy") {
+            Some(url) if !is_direct(cluster, &set("NO_PROXY", "no_proxy").unwrap_or_default()) => ("HTTPS_PROXY", url),
+            _ => return Ok(None),
+        },
+    };
+    // Go takes a bare `host:port` for an HTTP proxy.
+    let url = if url.contains("://") { url } else { format!("http://{url}") };
+    // The URL may hold a password, and is not repeated.
+    url.parse().map(Some).map_err(|error| format!("{name} is not a URL: {error}"))
+}
+
 /// Whether requests to `cluster` pass by the proxies of the environment; `no_proxy` is its `NO_PROXY`.
-pub(super) fn is_direct(cluster: &Uri, no_proxy: &str) -> bool {
+fn is_direct(cluster: &Uri, no_proxy: &str) -> bool {
     let Some(host) = cluster.host() else { return true };
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_lowercase();
     let address: Option<IpAddr> = host.parse().ok();
@@ -63,6 +89,28 @@ mod tests {
 
     fn direct(cluster: &'static str, no_proxy: &str) -> bool {
         is_direct(&Uri::from_static(cluster), no_proxy)
+    }
+
+    #[test]
+    fn the_kubeconfig_s_own_proxy_always_and_the_environment_s_unless_it_says_no() {
+        let environment = |name: &str| match name {
+            "https_proxy" => Some("proxy.example.com:3128".to_owned()),
+            "HTTPS_PROXY" => Some(String::new()),
+            "NO_PROXY" => Some("10.0.0.0/8,proxy.example.com".to_owned()),
+            _ => None,
+        };
+        let chosen = |own, cluster| {
+            choose(own, &Uri::from_static(cluster), environment).map(|uri| uri.map(|uri| uri.to_string()))
+        };
+        assert_eq!(chosen(None, "https://api.example.com"), Ok(Some("http://proxy.example.com:3128/".to_owned())));
+        assert_eq!(chosen(None, "https://10.1.2.3"), Ok(None));
+        assert_eq!(chosen(None, "https://127.0.0.1:6443"), Ok(None));
+        let own = Ok(Some("socks5://there:1080/".to_owned()));
+        assert_eq!(chosen(Some("socks5://there:1080"), "https://10.1.2.3"), own);
+        assert_eq!(chosen(Some("socks5://there:1080"), "https://127.0.0.1"), own);
+        let error = chosen(Some("http://user:s3cret@a b"), "https://there").unwrap_err();
+        assert!(error.starts_with("its proxy-url is not a URL") && !error.contains("s3cret"), "{error}");
+        assert_eq!(choose(None, &Uri::from_static("https://there"), |_| None), Ok(None));
     }
 
     #[test]

@@ -5,53 +5,28 @@ use crate::snapshot::{IdentityEvent, IdentityEventKind};
 
 use super::Object;
 
-/// The newest leafs tell what identity signs with; more of them tell nothing more.
-const MOST_LEAFS: usize = 50;
-
 /// Bounds what a controller that has been refusing for days may add.
-const MOST_OTHERS: usize = 200;
+const MOST: usize = 200;
 
-/// Identity's events, gathered one by one in any order: a large mesh has one per leaf, and only the newest count.
-#[derive(Debug)]
-pub struct IdentityEvents {
-    identities: String,
-    leafs: Vec<IdentityEvent>,
-    others: Vec<IdentityEvent>,
-}
+/// What identity says of its issuer, gathered one by one in any order.
+#[derive(Debug, Default)]
+pub struct IdentityEvents(Vec<IdentityEvent>);
 
 impl IdentityEvents {
-    /// Gathers events of the control plane in `namespace`.
-    pub fn new(namespace: &str) -> Self {
-        // An identity reads `<sa>.<ns>.serviceaccount.identity.<control-plane-ns>.<trust-domain>`.
-        let identities = format!(".serviceaccount.identity.{namespace}.");
-        Self { identities, leafs: Vec::new(), others: Vec::new() }
-    }
-
     /// Takes `value` where it is one of them.
     pub fn push(&mut self, value: &Value) {
         let Some(event) = event(Object::new(value)) else { return };
-        if event.kind != IdentityEventKind::IssuedLeafCertificate {
-            self.others.push(event);
-            if self.others.len() >= 2 * MOST_OTHERS {
-                keep_newest(&mut self.others, MOST_OTHERS);
-            }
-        } else if event.message.contains(&self.identities) {
-            self.leafs.push(event);
-            if self.leafs.len() >= 2 * MOST_LEAFS {
-                keep_newest(&mut self.leafs, MOST_LEAFS);
-            }
+        self.0.push(event);
+        if self.0.len() >= 2 * MOST {
+            keep_newest(&mut self.0, MOST);
         }
     }
 
-    /// All that were kept, oldest first.
+    /// The newest of them, oldest first.
     pub fn finish(mut self) -> Vec<IdentityEvent> {
-        keep_newest(&mut self.others, MOST_OTHERS);
-        keep_newest(&mut self.leafs, MOST_LEAFS);
-        let mut events = self.others;
-        events.extend(self.leafs);
-        events.sort_by(by_age);
-        events.dedup();
-        events
+        keep_newest(&mut self.0, MOST);
+        self.0.dedup();
+        self.0
     }
 }
 
@@ -83,7 +58,6 @@ fn kind(reason: &str) -> Option<IdentityEventKind> {
         "IssuerUpdated" => IdentityEventKind::IssuerUpdated,
         "IssuerUpdateSkipped" => IdentityEventKind::IssuerUpdateSkipped,
         "IssuerValidationFailed" => IdentityEventKind::IssuerValidationFailed,
-        "IssuedLeafCertificate" => IdentityEventKind::IssuedLeafCertificate,
         _ => return None,
     })
 }
@@ -106,28 +80,28 @@ mod tests {
 
     use super::*;
 
-    fn leaf(second: usize) -> Value {
+    fn refused(second: usize) -> Value {
         json!({
-            "reason": "IssuedLeafCertificate", "source": {"component": "linkerd-identity"}, "count": 1,
+            "reason": "IssuerValidationFailed", "source": {"component": "linkerd-identity"}, "count": 1,
             "lastTimestamp": format!("2026-11-21T10:{:02}:{:02}Z", second / 60, second % 60),
-            "message": format!("issued certificate for a.b.serviceaccount.identity.linkerd.cluster.local: {second}"),
+            "message": format!("expired: {second}"),
         })
     }
 
     #[test]
-    fn all_warnings_and_the_newest_leafs() {
-        let mut events = IdentityEvents::new("linkerd");
+    fn the_newest_are_kept_in_their_order() {
+        let mut events = IdentityEvents::default();
         for second in (0..1_000).rev() {
-            events.push(&leaf(second));
+            events.push(&refused(second));
         }
         events.push(&json!({
             "reason": "IssuerUpdateSkipped", "reportingComponent": "linkerd-identity", "message": "no",
-            "lastTimestamp": null, "eventTime": "2026-11-21T09:00:00.000001Z", "series": null,
+            "lastTimestamp": null, "eventTime": "2026-11-21T11:00:00.000001Z", "series": null,
         }));
         let events = events.finish();
-        assert_eq!(events[0].kind, IdentityEventKind::IssuerUpdateSkipped);
-        assert_eq!(events.len(), 1 + MOST_LEAFS);
-        assert!(events.last().unwrap().message.ends_with(": 999"));
+        assert_eq!(events.len(), MOST);
+        assert_eq!(events.last().unwrap().kind, IdentityEventKind::IssuerUpdateSkipped);
+        assert_eq!(events[0].message, "expired: 801");
         assert!(events.is_sorted_by_key(|event| event.at));
     }
 
@@ -143,11 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn of_another_control_plane_or_component() {
-        let mut events = IdentityEvents::new("mesh");
-        events.push(&leaf(1));
+    fn of_another_component_or_about_leafs() {
+        let mut events = IdentityEvents::default();
         events.push(&json!({"reason": "IssuerUpdated", "source": {"component": "cert-manager"}}));
         events.push(&json!({"reason": "ScalingReplicaSet", "source": {"component": "linkerd-identity"}}));
+        events.push(&json!({
+            "reason": "IssuedLeafCertificate", "source": {"component": "linkerd-identity"},
+            "lastTimestamp": "2026-11-21T10:00:00Z",
+        }));
         assert_eq!(events.finish(), []);
     }
 }

@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::snapshot::HelmRelease;
 
@@ -21,8 +22,10 @@ pub fn release(value: &Value) -> Result<HelmRelease, String> {
     let meta = object.meta("Secret");
     let unreadable = |what: &str| format!("the Helm release in {} cannot be read: {what}", meta.reference());
     let outer = object.entry("/data", "release").ok_or_else(|| unreadable("it has no key `release`"))?;
-    let inner = BASE64.decode(outer).map_err(|_| unreadable("it is not base64"))?;
-    let packed = BASE64.decode(inner.trim_ascii()).map_err(|_| unreadable("it is not base64 within base64"))?;
+    // Its values may hold the issuer's key.
+    let decode = |text: &[u8]| BASE64.decode(text).map(Zeroizing::new);
+    let inner = decode(outer.as_bytes()).map_err(|_| unreadable("it is not base64"))?;
+    let packed = decode(inner.trim_ascii()).map_err(|_| unreadable("it is not base64 within base64"))?;
     let unpacked = unpack(&packed).map_err(|error| unreadable(&error.to_string()))?;
     let release: Release = serde_json::from_slice(&unpacked).map_err(|error| unreadable(&error.to_string()))?;
     let Chart { name, version } = release.chart.metadata;
@@ -32,15 +35,18 @@ pub fn release(value: &Value) -> Result<HelmRelease, String> {
         revision: release.version,
         status: release.info.status,
         chart: format!("{name}-{version}"),
-        values: values::of(&release.config, meta),
+        values: values::of(release.config, meta),
     })
 }
 
 /// Releases were once stored without compression; Helm still reads them.
-fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+fn unpack(packed: &[u8]) -> std::io::Result<Zeroizing<Vec<u8>>> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
-    let mut unpacked = Vec::new();
+    let mut unpacked = Zeroizing::new(Vec::new());
     if packed.starts_with(&GZIP) {
+        // gzip ends with how much it holds: with all of it reserved, growing leaves no copies behind.
+        let length = packed.last_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
+        unpacked.reserve(usize::try_from(length.min(MOST_UNPACKED)).unwrap_or_default());
         GzDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut unpacked)?;
     } else {
         unpacked.extend_from_slice(packed);

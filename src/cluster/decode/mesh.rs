@@ -2,15 +2,19 @@ use serde_json::Value;
 
 use crate::snapshot::{ExternalWorkload, Link, Namespace};
 
-use super::Object;
+use super::{Object, Selector};
 
-/// A Namespace.
-pub fn namespace(value: &Value) -> Namespace {
+/// A Namespace, of which the injector sees the pods where its `injector` webhook's `namespaceSelector` selects it.
+pub fn namespace(value: &Value, injector: &Selector) -> Namespace {
     let object = Object::new(value);
+    let mut labels = object.map("/metadata/labels");
+    // The API server sets it on every namespace; what was recorded of an old one lacks it.
+    labels.insert("kubernetes.io/metadata.name", object.name());
     Namespace {
         name: object.name().to_owned(),
         inject: object.annotation("linkerd.io/inject").map(str::to_owned),
         extension: object.label("linkerd.io/extension").map(str::to_owned),
+        not_injected: !injector.matches(&labels),
     }
 }
 
@@ -51,8 +55,12 @@ mod tests {
         let viz = json!({"metadata": {
             "name": "linkerd-viz", "labels": {"linkerd.io/extension": "viz"}, "annotations": {"linkerd.io/inject": "enabled"},
         }});
-        let found = namespace(&viz);
+        let found = namespace(&viz, &Selector::of_the_injector_s_chart());
         assert_eq!((found.inject.as_deref(), found.extension.as_deref()), (Some("enabled"), Some("viz")));
+        assert!(!found.not_injected);
+        let elsewhere = json!({"metadata": {"name": "kube-system"}});
+        assert!(namespace(&elsewhere, &Selector::of_the_injector_s_chart()).not_injected);
+        assert!(!namespace(&elsewhere, &Selector::default()).not_injected);
         assert!(!is_control_plane(&viz));
         assert!(is_control_plane(&json!({"metadata": {"labels": {"linkerd.io/is-control-plane": "true"}}})));
     }

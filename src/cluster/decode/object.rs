@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::Timestamp;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::{
     pki::Bundle,
@@ -130,8 +131,9 @@ impl<'a> Object<'a> {
 }
 
 /// What base64 holds. What is not base64 is taken as it stands: the reader of the PEM will say what is wrong with it.
-pub(super) fn decode(encoded: &str) -> Vec<u8> {
-    BASE64.decode(encoded).unwrap_or_else(|_| encoded.as_bytes().to_vec())
+/// It may be a key, and is wiped when it is dropped.
+pub(super) fn decode(encoded: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(BASE64.decode(encoded).unwrap_or_else(|_| encoded.as_bytes().to_vec()))
 }
 
 /// PEM in bytes that may be anything.

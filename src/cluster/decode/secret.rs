@@ -1,4 +1,5 @@
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::{
     pki::{Bundle, KeyState},
@@ -52,11 +53,17 @@ pub fn overrides(value: &Value) -> Source<Values> {
     const KEY: &str = "linkerd-config-overrides";
     let secret = Secret::new(value);
     match secret.bytes(KEY) {
-        Some(bytes) => values::of_yaml(&String::from_utf8_lossy(&bytes), secret.meta()),
+        Some(bytes) => match std::str::from_utf8(&bytes) {
+            Ok(text) => values::of_yaml(text, secret.meta()),
+            Err(error) => Source::Failed(format!("the values in {} are not text: {error}", secret.meta().reference())),
+        },
         None => Source::Failed(format!("{} has no key `{KEY}`", secret.meta().reference())),
     }
 }
 
+/// What is decoded here is wiped once it was looked at. The answer it came in is out of reach: hyper's buffers and the
+/// text that kube parses are dropped as they are, so that the base64 of a key may stay in freed memory until it is used
+/// again. Wiping the parsed object alone would promise more than it does.
 struct Secret<'a> {
     object: Object<'a>,
 }
@@ -70,7 +77,7 @@ impl<'a> Secret<'a> {
         self.object.meta("Secret")
     }
 
-    fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+    fn bytes(&self, key: &str) -> Option<Zeroizing<Vec<u8>>> {
         self.object.entry("/data", key).map(decode)
     }
 

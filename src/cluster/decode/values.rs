@@ -1,4 +1,5 @@
 use serde_yaml_ng::Value as Yaml;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     pki::{Bundle, KeyState},
@@ -10,13 +11,31 @@ use super::duration;
 /// Linkerd's values from YAML text.
 pub(super) fn of_yaml(text: &str, meta: Meta) -> Source<Values> {
     match serde_yaml_ng::from_str::<Yaml>(text) {
-        Ok(yaml) => Source::Found(of(&yaml, meta)),
+        Ok(yaml) => Source::Found(of(yaml, meta)),
         Err(error) => Source::Failed(format!("the values in {} are not YAML: {error}", meta.reference())),
     }
 }
 
-/// Linkerd's values. Whatever is not set, or set to something else than expected, is `None`.
-pub(super) fn of(yaml: &Yaml, meta: Meta) -> Values {
+/// Linkerd's values. Whatever is not set, or set to something else than expected, is `None`. They are taken whole, since
+/// they may hold the issuer's key: its text is wiped.
+pub(super) fn of(mut yaml: Yaml, meta: Meta) -> Values {
+    let values = decoded(&yaml, meta);
+    wipe(&mut yaml);
+    values
+}
+
+/// Wipes every text: who sets a key under another name than the chart's has set it all the same.
+fn wipe(yaml: &mut Yaml) {
+    match yaml {
+        Yaml::String(text) => text.zeroize(),
+        Yaml::Sequence(items) => items.iter_mut().for_each(wipe),
+        Yaml::Mapping(entries) => entries.values_mut().for_each(wipe),
+        Yaml::Tagged(tagged) => wipe(&mut tagged.value),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
+}
+
+fn decoded(yaml: &Yaml, meta: Meta) -> Values {
     let at = |path: &str| path.split('.').try_fold(yaml, |value, key| value.get(key));
     let text = |path: &str| at(path).and_then(scalar).filter(|text| !text.trim().is_empty());
     let flag = |path: &str| text(path).and_then(|text| text.parse::<bool>().ok());
@@ -26,7 +45,7 @@ pub(super) fn of(yaml: &Yaml, meta: Meta) -> Values {
         meta,
         anchors: pem("identityTrustAnchorsPEM"),
         issuer: pem("identity.issuer.tls.crtPEM"),
-        issuer_key: text("identity.issuer.tls.keyPEM").map(|pem| KeyState::of_pem(pem.as_bytes())),
+        issuer_key: text("identity.issuer.tls.keyPEM").map(|pem| KeyState::of_pem(Zeroizing::new(pem).as_bytes())),
         issuer_scheme: text("identity.issuer.scheme"),
         external_ca: flag("identity.externalCA"),
         issuance_lifetime_seconds: seconds("identity.issuer.issuanceLifetime"),
@@ -92,6 +111,13 @@ mod tests {
             why.starts_with("the values in ConfigMap linkerd-config are not YAML: ") && why.contains("line"),
             "{why}"
         );
+    }
+
+    #[test]
+    fn every_text_is_wiped() {
+        let mut yaml = serde_yaml_ng::from_str("{a: secret, b: [secret, {c: !t secret}], d: 1}").unwrap();
+        wipe(&mut yaml);
+        assert!(!serde_yaml_ng::to_string(&yaml).unwrap().contains("secret"));
     }
 
     #[test]

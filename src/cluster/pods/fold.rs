@@ -74,7 +74,7 @@ impl Fold {
         workloads.sort_by(|one, other| {
             (&one.namespace, &one.kind, &one.name).cmp(&(&other.namespace, &other.kind, &other.name))
         });
-        Mesh { bundles: self.bundles, workloads, unmeshed: self.unproxied.finish() }
+        Mesh { bundles: self.bundles, workloads, only: Vec::new(), unmeshed: self.unproxied.finish() }
     }
 
     fn bundle(&mut self, anchors: Anchors<'_>) -> BundleRef {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn namespace(name: &str, inject: Option<&str>) -> Namespace {
-        Namespace { name: name.to_owned(), inject: inject.map(str::to_owned), extension: None }
+        Namespace { name: name.to_owned(), inject: inject.map(str::to_owned), extension: None, not_injected: false }
     }
 
     #[test]
@@ -240,6 +240,16 @@ mod tests {
         let unmeshed = fold.finish().unmeshed;
         let namespaces: Vec<_> = unmeshed.iter().map(|unmeshed| (&*unmeshed.namespace, unmeshed.pods)).collect();
         assert_eq!(namespaces, [("plain", 1), ("shop", 2)]);
+    }
+
+    #[test]
+    fn who_cannot_have_a_proxy_is_not_missing_one() {
+        let system = Namespace { not_injected: true, ..namespace("kube-system", Some("enabled")) };
+        let bare = |namespace| Pod { namespace, proxy: None, inject: Some("enabled"), ..pod("p", Anchors::Unknown) };
+        let mut fold = Fold::new("linkerd", &[system, namespace("shop", Some("enabled"))]);
+        fold.push(&bare("kube-system"));
+        fold.push(&Pod { component: Some("heartbeat"), ..bare("shop") });
+        assert_eq!(fold.finish().unmeshed, []);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
 use kube::{api::ListParams, client::Body, core::Status};
-use serde::Deserialize;
 
 use crate::cluster::{
     Cluster,
+    api::Page,
     objects::{PODS, Unread},
 };
 
@@ -22,10 +22,15 @@ const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 /// A page of pods with proxies is some ten megabytes of JSON at this size.
 const PAGE: u32 = 250;
 
-pub(in crate::cluster) async fn read(cluster: &Cluster, fold: &mut Fold) -> Result<(), Unread> {
-    match protobuf(cluster, fold).await? {
+/// The pods of one namespace, or of all.
+pub(in crate::cluster) async fn read(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    fold: &mut Fold,
+) -> Result<(), Unread> {
+    match protobuf(cluster, namespace, fold).await? {
         Spoken::Protobuf => Ok(()),
-        Spoken::NotProtobuf => json(cluster, fold).await,
+        Spoken::NotProtobuf => json(cluster, namespace, fold).await,
     }
 }
 
@@ -34,9 +39,9 @@ enum Spoken {
     NotProtobuf,
 }
 
-async fn protobuf(cluster: &Cluster, fold: &mut Fold) -> Result<Spoken, Unread> {
-    let lost = |error: &kube::Error| cluster.unread(error, || PODS.right("list", None));
-    let request = Request::get(format!("{}?{FROM_CACHE}", PODS.path(None)))
+async fn protobuf(cluster: &Cluster, namespace: Option<&str>, fold: &mut Fold) -> Result<Spoken, Unread> {
+    let lost = |error: &kube::Error| cluster.unread(error, || PODS.right("list", namespace));
+    let request = Request::get(format!("{}?{FROM_CACHE}", PODS.path(namespace)))
         .header(header::ACCEPT, PROTOBUF)
         .body(Body::empty())
         .map_err(|error| lost(&kube::Error::HttpError(error)))?;
@@ -87,36 +92,25 @@ fn cut(pods: &PodList, unread: &Unread) -> Unread {
     Unread::Failed(format!("the list of pods broke off after {} pods: {why}", pods.pods()))
 }
 
-#[derive(Deserialize)]
-struct Page<'a> {
-    #[serde(default, borrow)]
-    items: Vec<JsonPod<'a>>,
-    #[serde(default)]
-    metadata: PageMeta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PageMeta {
-    #[serde(rename = "continue")]
-    next: String,
-}
-
-async fn json(cluster: &Cluster, fold: &mut Fold) -> Result<(), Unread> {
+async fn json(cluster: &Cluster, namespace: Option<&str>, fold: &mut Fold) -> Result<(), Unread> {
     let mut parameters = ListParams::default().limit(PAGE);
     loop {
-        let request = kube::core::Request::new(PODS.path(None)).list(&parameters).map_err(kube::Error::BuildRequest);
+        let request =
+            kube::core::Request::new(PODS.path(namespace)).list(&parameters).map_err(kube::Error::BuildRequest);
         let text = match request {
             Ok(request) => cluster.within(cluster.client().request_text(request)).await,
             Err(error) => Err(error),
         };
-        let text = text.map_err(|error| cluster.unread(&error, || PODS.right("list", None)))?;
-        let page: Page<'_> = serde_json::from_str(&text)
+        let text = text.map_err(|error| cluster.unread(&error, || PODS.right("list", namespace)))?;
+        let page: Page<JsonPod<'_>> = serde_json::from_str(&text)
             .map_err(|error| Unread::Failed(format!("the list of pods cannot be understood: {error}")))?;
-        page.items.iter().for_each(|pod| fold.push(&pod.view()));
-        if page.metadata.next.is_empty() {
+        let (pods, next) = page.turn();
+        for pod in &pods {
+            fold.push(&pod.view());
+        }
+        if next.is_none() {
             return Ok(());
         }
-        parameters.continue_token = Some(page.metadata.next);
+        parameters.continue_token = next;
     }
 }

@@ -9,13 +9,21 @@ use super::pod::Pod;
 pub(super) struct Unproxied {
     /// Namespaces whose annotation asks for injection.
     injected: HashSet<String>,
+    /// Namespaces that the injector is not asked about.
+    exempt: HashSet<String>,
     found: HashMap<(String, String, String), u32>,
 }
 
 impl Unproxied {
     pub(super) fn new(namespaces: &[Namespace]) -> Self {
-        let injected = namespaces.iter().filter(|namespace| asks(namespace.inject.as_deref()));
-        Self { injected: injected.map(|namespace| namespace.name.clone()).collect(), found: HashMap::new() }
+        let names = |which: fn(&&Namespace) -> bool| {
+            namespaces.iter().filter(which).map(|namespace| namespace.name.clone()).collect()
+        };
+        Self {
+            injected: names(|namespace| asks(namespace.inject.as_deref())),
+            exempt: names(|namespace| namespace.not_injected),
+            found: HashMap::new(),
+        }
     }
 
     pub(super) fn push(&mut self, pod: &Pod<'_>) {
@@ -25,7 +33,10 @@ impl Unproxied {
             Some(own) => asks(Some(own)),
             None => self.injected.contains(pod.namespace),
         };
-        if !wanted || pod.host_network {
+        // The webhook's selectors keep whole namespaces from it, and what the control plane labels as its own (linkerd2,
+        // charts/linkerd-control-plane/values.yaml, `proxyInjector.objectSelector`).
+        let out_of_reach = self.exempt.contains(pod.namespace) || pod.component.is_some();
+        if !wanted || pod.host_network || out_of_reach {
             return;
         }
         let (kind, name) = pod.workload();

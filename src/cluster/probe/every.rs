@@ -3,14 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use http::{Request, header};
+use http::{HeaderValue, header};
+use kube::api::ListParams;
 use serde::Deserialize;
 
 use super::choose::{self, Target};
-use crate::{cluster::client::Cluster, snapshot::Mesh};
+use crate::{
+    cluster::{api::Page, client::Cluster, objects::PODS},
+    snapshot::Mesh,
+};
 
 /// A page of some hundred kB.
-const PAGE: usize = 500;
+const PAGE: u32 = 500;
+
+/// Metadata as a list of its own kind: a pod's spec is most of it.
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// All pods with a proxy of the control plane in `control_plane_ns`; where they can't be listed, those known by name.
 pub(super) async fn pod(cluster: &Cluster, mesh: &Mesh, control_plane_ns: &str) -> Vec<Target> {
@@ -18,49 +25,39 @@ pub(super) async fn pod(cluster: &Cluster, mesh: &Mesh, control_plane_ns: &str) 
     {
         return assign(mesh, &[]);
     }
+    // Where not all namespaces could be read, those that could be are asked one by one.
+    let everywhere = [None];
+    let namespaces: Vec<_> = mesh.only.iter().map(|namespace| Some(namespace.as_str())).collect();
+    let namespaces = if namespaces.is_empty() { &everywhere[..] } else { &namespaces };
     let mut listed = Vec::new();
-    let mut next = String::new();
-    loop {
-        let path = format!(
-            "/api/v1/pods?labelSelector=linkerd.io%2Fcontrol-plane-ns%3D{control_plane_ns}&limit={PAGE}&continue={next}"
-        );
-        // Metadata as a list of its own kind: a pod's spec is most of it.
-        let request = Request::get(path)
-            .header(header::ACCEPT, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
-            .body(Vec::new())
-            .map_err(kube::Error::HttpError);
-        let page = match request {
-            Ok(request) => cluster.within(cluster.client().request::<Page>(request)).await,
-            Err(error) => Err(error),
-        };
-        match page {
-            Ok(page) => {
-                listed.extend(page.items.into_iter().map(|item| Listed::from(item.metadata)));
-                next = page.metadata.next;
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the names of all pods cannot be listed");
-                break;
-            }
-        }
-        if next.is_empty() {
-            break;
+    for namespace in namespaces {
+        if let Err(error) = list(cluster, *namespace, control_plane_ns, &mut listed).await {
+            tracing::debug!(%error, "the names of all pods cannot be listed");
         }
     }
     assign(mesh, &listed)
 }
 
-#[derive(Deserialize)]
-struct Page {
-    metadata: PageMeta,
-    #[serde(default)]
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct PageMeta {
-    #[serde(rename = "continue", default)]
-    next: String,
+async fn list(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    control_plane_ns: &str,
+    listed: &mut Vec<Listed>,
+) -> kube::Result<()> {
+    let labels = format!("linkerd.io/control-plane-ns={control_plane_ns}");
+    let mut parameters = ListParams::default().limit(PAGE).labels(&labels);
+    loop {
+        let request = kube::core::Request::new(PODS.path(namespace)).list(&parameters);
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(METADATA));
+        let page = cluster.within(cluster.client().request::<Page<Item>>(request)).await?;
+        let (items, next) = page.turn();
+        listed.extend(items.into_iter().map(|item| Listed::from(item.metadata)));
+        if next.is_none() {
+            return Ok(());
+        }
+        parameters.continue_token = next;
+    }
 }
 
 #[derive(Deserialize)]
@@ -207,11 +204,12 @@ mod tests {
 
     #[test]
     fn a_page_is_read_for_its_names_alone() {
-        let page: Page = serde_json::from_str(
+        let page: Page<Item> = serde_json::from_str(
             r#"{"kind":"PartialObjectMetadataList","metadata":{"continue":"abc","resourceVersion":"1"},
                 "items":[{"metadata":{"name":"p","namespace":"n","uid":"u","managedFields":[{}]}}]}"#,
         )
         .unwrap();
-        assert_eq!((page.metadata.next.as_str(), page.items.len()), ("abc", 1));
+        let (items, next) = page.turn();
+        assert_eq!((next.as_deref(), items.len()), (Some("abc"), 1));
     }
 }

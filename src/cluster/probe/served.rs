@@ -2,8 +2,6 @@
 //!
 //! Port-forwarding arrives on the pod's loopback, so a proxy beside the server is not in the way.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::{
     api::core::v1::{Container, Pod, Service},
     apimachinery::pkg::util::intstr::IntOrString,
@@ -17,7 +15,7 @@ use super::{
     tunnel::{Doors as _, NoTunnel},
 };
 use crate::{
-    cluster::client::Cluster,
+    cluster::{client::Cluster, objects::selector},
     pki::Certificate,
     snapshot::{PodRef, Webhook},
 };
@@ -35,7 +33,9 @@ async fn presented(cluster: &Cluster, webhook: &Webhook) -> Result<Vec<Certifica
     let (namespace, name) = (webhook.service_namespace.as_str(), webhook.service.as_str());
     let services: Api<Service> = Api::namespaced(cluster.client().clone(), namespace);
     let service = services.get(name).await.map_err(|error| unread(&error, &format!("Service {namespace}/{name}")))?;
-    let selector = selector(&service).ok_or_else(|| format!("Service {namespace}/{name} selects no pods"))?;
+    let labels = service.spec.as_ref().and_then(|spec| spec.selector.as_ref()).into_iter().flatten();
+    let selector = selector(labels.map(|(key, value)| (key.as_str(), value.as_str())))
+        .ok_or_else(|| format!("Service {namespace}/{name} selects no pods"))?;
     let pods: Api<Pod> = Api::namespaced(cluster.client().clone(), namespace);
     let pods = pods.list(&ListParams::default().labels(&selector).limit(50)).await;
     let pods = pods.map_err(|error| unread(&error, &format!("pods in {namespace}")))?.items;
@@ -61,13 +61,6 @@ fn unread(error: &kube::Error, what: &str) -> String {
         kube::Error::Api(status) if status.code == 404 => format!("{what} does not exist"),
         other => format!("{what} cannot be read: {other}"),
     }
-}
-
-/// The Service's selector as a label selector; `None` where it has none.
-fn selector(service: &Service) -> Option<String> {
-    let labels: &BTreeMap<_, _> = service.spec.as_ref()?.selector.as_ref()?;
-    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    (!pairs.is_empty()).then(|| pairs.join(","))
 }
 
 /// The first by name that would be given requests.
@@ -147,11 +140,5 @@ mod tests {
         let pods = [pod("d", "True"), pod("c", "True"), pod("b", "False"), going];
         assert_eq!(ready(&pods).and_then(|pod| pod.metadata.name.as_deref()), Some("c"));
         assert!(ready(&pods[2..]).is_none());
-    }
-
-    #[test]
-    fn a_service_without_a_selector_leads_nowhere() {
-        assert_eq!(selector(&service(&Value::Null)).as_deref(), Some("a=b,c=d"));
-        assert_eq!(selector(&Service::default()), None);
     }
 }

@@ -1,10 +1,13 @@
 use crate::{
     cluster::{
-        Error, decode,
+        Error,
+        decode::{self, Selector},
         objects::{CONFIG_MAPS, Listing, NAMESPACES, Objects, Unread},
     },
     snapshot::{Namespace, Source},
 };
+
+use super::webhooks::MUTATING;
 
 /// Where the control plane is, and what was learned on the way.
 pub(in crate::cluster) struct ControlPlane {
@@ -42,8 +45,9 @@ pub(in crate::cluster) async fn discover(
 
 async fn labelled(objects: &impl Objects) -> Result<(Source<Vec<Namespace>>, Vec<String>), Error> {
     let (mut namespaces, mut labelled) = (Vec::new(), Vec::new());
+    let injector = injector(objects).await;
     let read = objects.list(Listing::all(NAMESPACES), |value| {
-        let namespace = decode::mesh::namespace(value);
+        let namespace = decode::mesh::namespace(value, &injector);
         if decode::mesh::is_control_plane(value) {
             labelled.push(namespace.name.clone());
         }
@@ -54,6 +58,21 @@ async fn labelled(objects: &impl Objects) -> Result<(Source<Vec<Namespace>>, Vec
         Err(Unread::Lost(error)) => return Err(error),
         Err(unread) => (unread.into(), Vec::new()),
     })
+}
+
+/// Which namespaces the API server asks the injector about: as the webhook says, else as the chart does.
+async fn injector(objects: &impl Objects) -> Selector {
+    let mut selector = None;
+    // The chart names it so whatever the control plane's namespace.
+    let listing = Listing::all(MUTATING).selected("metadata.name=linkerd-proxy-injector-webhook-config");
+    let read = objects.list(listing, |value| {
+        let webhook = decode::Object::new(value).items("/webhooks").next();
+        selector = webhook.and_then(|webhook| webhook.at("/namespaceSelector")).map(Selector::new);
+    });
+    if let Err(unread) = read.await {
+        tracing::debug!(?unread, "the injector's namespaceSelector");
+    }
+    selector.unwrap_or_else(Selector::of_the_injector_s_chart)
 }
 
 /// Namespaces with the ConfigMap that only a control plane has; `None` where that may not be looked for. The trust

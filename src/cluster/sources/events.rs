@@ -9,19 +9,15 @@ use crate::{
 use super::Reader;
 
 impl<O: Objects> Reader<'_, O> {
-    /// Identity's events. Those about the issuer lie in its own namespace, on its Deployment; those about a leaf in the
-    /// namespace of the leaf's ServiceAccount, and are a bonus: a user who may not list them still sees the rest.
+    /// Identity's events about its issuer. They lie in its own namespace, on its Deployment; those about leafs, in the
+    /// namespaces of their ServiceAccounts, say nothing that a handshake does not.
     pub(in crate::cluster) async fn identity_events(&self) -> Source<Vec<IdentityEvent>> {
-        let mut events = IdentityEvents::new(self.namespace);
+        let mut events = IdentityEvents::default();
         let own =
             Listing::within(EVENTS, self.namespace).selected("source=linkerd-identity,reason!=IssuedLeafCertificate");
-        if let Err(unread) = self.each(own, |value| events.push(value)).await {
-            return unread.into();
+        match self.each(own, |value| events.push(value)).await {
+            Ok(()) => Source::Found(events.finish()),
+            Err(unread) => unread.into(),
         }
-        let leafs = Listing::all(EVENTS).selected("source=linkerd-identity,reason=IssuedLeafCertificate");
-        if let Err(unread) = self.each(leafs, |value| events.push(value)).await {
-            tracing::debug!(?unread, "leafs' events");
-        }
-        Source::Found(events.finish())
     }
 }

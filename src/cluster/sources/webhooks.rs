@@ -5,14 +5,14 @@ use futures::future::join_all;
 use crate::{
     cluster::{
         decode::{Object, secret, webhook},
-        objects::{Kind, Listing, Objects, PODS, SECRETS, SERVICES},
+        objects::{Kind, Listing, Objects, PODS, SECRETS, SERVICES, selector},
     },
     snapshot::{Source, TlsSecret, Webhook, WebhookKind},
 };
 
 use super::{Reader, both};
 
-const MUTATING: Kind =
+pub(super) const MUTATING: Kind =
     Kind { group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingwebhookconfigurations" };
 const VALIDATING: Kind =
     Kind { group: "admissionregistration.k8s.io", version: "v1", plural: "validatingwebhookconfigurations" };
@@ -68,12 +68,7 @@ impl<O: Objects> Reader<'_, O> {
     /// The names of the Secrets that a pod behind the Service mounts.
     async fn mounted_by(&self, namespace: &str, service: &str) -> Vec<String> {
         let Source::Found(service) = self.get(SERVICES, namespace, service).await else { return Vec::new() };
-        let selector = Object::new(&service).map("/spec/selector");
-        let selector: Vec<_> = selector.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-        if selector.is_empty() {
-            return Vec::new();
-        }
-        let selector = selector.join(",");
+        let Some(selector) = selector(Object::new(&service).map("/spec/selector")) else { return Vec::new() };
         let mounted = self.list(Listing::within(PODS, namespace).labelled(&selector), |pod| {
             let volumes = Object::new(pod).items("/spec/volumes");
             volumes.filter_map(|volume| volume.text("/secret/secretName").map(str::to_owned)).collect::<Vec<_>>()

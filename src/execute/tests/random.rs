@@ -125,7 +125,7 @@ fn whole(scene: &Scene, when: &str) -> Result<(), String> {
 
 /// Cases in a run of all tests; `LINKERD_CERTS_SEEDS` sets another number for a longer one.
 fn seeds() -> u32 {
-    std::env::var("LINKERD_CERTS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(200)
+    std::env::var("LINKERD_CERTS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(40)
 }
 
 proptest! {

@@ -9,28 +9,23 @@ use crate::{
     pki::lifetime::Stage,
 };
 
-use super::{Answer, Look, heading::owner_name};
+use super::{Answer, Detail, Look, heading::owner_name};
 use crate::ui::{
     look::Tone,
     text::{clean, fit, wrap},
 };
-
-/// How much of each certificate is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
-    /// A row each.
-    Rows,
-    /// A row each, and under it all that is known.
-    All,
-}
 
 const HEADER: [&str; 6] = ["WHAT", "WHERE", "OWNER", "ALGORITHM", "ENDS", "LEFT"];
 const WHERE: usize = 1;
 const GAP: usize = 2;
 /// However little room there is, this much of a name is shown.
 const LEAST_NAME: usize = 8;
-/// A table is never laid out narrower; a narrower terminal breaks its lines.
-const LEAST_WIDTH: usize = 80;
+/// With this many columns all of the table is shown.
+const FULL_WIDTH: usize = 80;
+/// With fewer, a name has this much room before another column may have any.
+const FAIR_NAME: usize = 20;
+/// What gives way then, the first one first: what is the same in most rows before what an operator came to see.
+const DISPENSABLE: [usize; 3] = [3, 2, 4];
 
 pub(super) fn render(answer: &Answer<'_>, look: Look, detail: Detail) -> String {
     let seen = answer.certificates.iter().map(|row| row_cells(answer, row, detail));
@@ -38,8 +33,8 @@ pub(super) fn render(answer: &Answer<'_>, look: Look, detail: Detail) -> String 
     if cells.is_empty() {
         return "No certificate was seen.\n".to_owned();
     }
-    make_room(&mut cells, look.width.max(LEAST_WIDTH));
-    let lines = lay_out(cells);
+    let columns = make_room(&mut cells, look.width);
+    let lines = lay_out(&cells, &columns);
     let mut lines = lines.iter().map(|line| line.trim_end());
     let header = lines.next().unwrap_or_default();
     let mut out = look.paint(Tone::Strong, header) + "\n";
@@ -50,7 +45,7 @@ pub(super) fn render(answer: &Answer<'_>, look: Look, detail: Detail) -> String 
         out += &tone.map_or_else(|| line.to_owned(), |tone| look.paint(tone, line));
         out.push('\n');
         if detail == Detail::All {
-            for line in details(answer, row, indent, look) {
+            for line in details(answer, row, &columns, indent, look) {
                 out += &look.paint(Tone::Quiet, &line);
                 out.push('\n');
             }
@@ -95,30 +90,44 @@ fn row_cells(answer: &Answer<'_>, row: &CertificateRow, detail: Detail) -> [Stri
     [what, clean(&place), owner.to_owned(), fit(&row.certificate.key().to_string(), 14), ends, left]
 }
 
-/// Shortens what says where, so that a row stays a row.
-fn make_room(cells: &mut [[String; 6]], width: usize) {
+/// Leaves out columns and shortens what says where, so that a row stays a row; answers which columns are left.
+fn make_room(cells: &mut [[String; 6]], width: usize) -> Vec<usize> {
     let widest = |column: usize| {
         let cells = cells.iter().map(|row| measure_text_width(&row[column]));
         cells.chain([HEADER[column].len()]).max().unwrap_or_default()
     };
-    let others: usize = (0..HEADER.len()).filter(|column| *column != WHERE).map(widest).sum();
-    let room = width.saturating_sub(others + GAP * (HEADER.len() - 1)).max(LEAST_NAME);
+    let room = |columns: &[usize]| {
+        let others: usize = columns.iter().filter(|column| **column != WHERE).map(|column| widest(*column)).sum();
+        width.saturating_sub(others + GAP * (columns.len() - 1))
+    };
+    let wanted = if width < FULL_WIDTH { FAIR_NAME.min(widest(WHERE)) } else { 0 };
+    let mut columns: Vec<usize> = (0..HEADER.len()).collect();
+    for dispensable in DISPENSABLE {
+        if room(&columns) < wanted {
+            columns.retain(|column| *column != dispensable);
+        }
+    }
+    let room = room(&columns).max(LEAST_NAME);
     for row in cells {
         row[WHERE] = fit(&row[WHERE], room);
     }
+    columns
 }
 
-fn lay_out(cells: Vec<[String; 6]>) -> Vec<String> {
+fn lay_out(cells: &[[String; 6]], columns: &[usize]) -> Vec<String> {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(HEADER);
-    table.add_rows(cells);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|column| HEADER[*column]));
+    for row in cells {
+        table.add_row(columns.iter().map(|column| row[*column].as_str()));
+    }
     for column in table.column_iter_mut() {
         column.set_padding((0, u16::try_from(GAP).unwrap_or_default()));
     }
     table.lines().collect()
 }
 
-fn details(answer: &Answer<'_>, row: &CertificateRow, indent: usize, look: Look) -> Vec<String> {
+fn details(answer: &Answer<'_>, row: &CertificateRow, columns: &[usize], indent: usize, look: Look) -> Vec<String> {
     let certificate = &row.certificate;
     let lifetime = certificate.lifetime();
     let used = lifetime.share_used(answer.report.at);
@@ -128,6 +137,14 @@ fn details(answer: &Answer<'_>, row: &CertificateRow, indent: usize, look: Look)
         certificate.subject().to_owned(),
         format!("fingerprint {}; serial {}", certificate.fingerprint().short(), certificate.serial()),
     ];
+    // What had no room in the row.
+    let cells = row_cells(answer, row, Detail::All);
+    let left_out = DISPENSABLE.iter().filter(|column| !columns.contains(column));
+    let left_out: Vec<_> =
+        left_out.map(|&column| format!("{} {}", HEADER[column].to_lowercase(), cells[column])).collect();
+    if !left_out.is_empty() {
+        facts.push(left_out.join("; "));
+    }
     let places: Vec<String> = row.places.iter().map(ToString::to_string).collect();
     if !places.is_empty() {
         facts.push(format!("in {}", places.join(", ")));

@@ -65,6 +65,9 @@ struct Proxies<'a> {
     workloads: Option<usize>,
     asked: usize,
     answered: usize,
+    /// The only namespaces whose pods could be listed, where not all could be.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    listed_in: &'a [String],
     /// Set where only the control plane and this namespace were looked at.
     only_namespace: Option<&'a str>,
 }
@@ -134,6 +137,7 @@ pub(super) fn of<'a>(answer: &'a Answer<'_>) -> Document<'a> {
             workloads: mesh.map(|mesh| mesh.workloads.len()),
             asked: snapshot.probes.len(),
             answered: snapshot.probes.iter().filter(|probe| probe.answer.is_ok()).count(),
+            listed_in: mesh.map_or(&[], |mesh| &mesh.only),
             only_namespace: answer.namespace,
         },
         thresholds: Limits::of(answer.thresholds),

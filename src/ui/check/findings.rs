@@ -2,16 +2,18 @@
 
 use crate::findings::{Finding, Severity};
 
-use super::{Answer, Look};
+use super::{Answer, Detail, Look};
 use crate::ui::{
     look::Tone,
     text::{command, hang, wrap},
 };
 
 const INDENT: &str = "    ";
+/// So much of a consequence's evidence is shown where its cause is what matters.
+const FEW: usize = 3;
 
 /// Causes first, each with what shows it and with its consequences.
-pub(super) fn render(answer: &Answer<'_>, look: Look) -> String {
+pub(super) fn render(answer: &Answer<'_>, look: Look, detail: Detail) -> String {
     let blocks = answer.report.findings.iter().map(|finding| {
         let mut out = title(finding, "", look);
         let lines = wrap("    ", &finding.subject, look.text_width()).into_iter();
@@ -23,7 +25,7 @@ pub(super) fn render(answer: &Answer<'_>, look: Look) -> String {
             out += &line;
             out.push('\n');
         }
-        out + &consequences(finding, look)
+        out + &consequences(finding, look, detail)
     });
     blocks.collect::<Vec<_>>().join("\n")
 }
@@ -36,14 +38,37 @@ fn title(finding: &Finding, indent: &str, look: Look) -> String {
     })
 }
 
-fn consequences(finding: &Finding, look: Look) -> String {
+fn consequences(finding: &Finding, look: Look, detail: Detail) -> String {
     let mut all = Vec::new();
     flatten(finding, &mut all);
     if all.is_empty() {
         return String::new();
     }
-    let titles = all.iter().map(|consequence| title(consequence, "      ", look));
-    format!("    because of this:\n{}", titles.collect::<String>())
+    let blocks = all.iter().map(|consequence| {
+        let lines = match detail {
+            Detail::Rows => few_lines(consequence, look),
+            Detail::All => all_lines(consequence, look),
+        };
+        lines.into_iter().fold(title(consequence, "      ", look), |out, line| out + &line + "\n")
+    });
+    format!("    because of this:\n{}", blocks.collect::<String>())
+}
+
+/// Which pods, which pairs: enough to know whom it hits.
+fn few_lines(consequence: &Finding, look: Look) -> Vec<String> {
+    let all = &consequence.evidence;
+    // A line that says that there is one more is no shorter than that one.
+    let shown = if all.len() > FEW { FEW - 1 } else { all.len() };
+    let more = all.len() - shown;
+    let more = (more > 0).then(|| format!("and {more} more: see -o wide"));
+    all[..shown].iter().chain(&more).flat_map(|line| wrap("        - ", line, look.text_width())).collect()
+}
+
+fn all_lines(consequence: &Finding, look: Look) -> Vec<String> {
+    let subject = wrap("        ", &consequence.subject, look.text_width());
+    let evidence = consequence.evidence.iter().flat_map(|line| wrap("        - ", line, look.text_width()));
+    let next = consequence.next.iter().flat_map(|line| wrap("        next: ", line, look.text_width()));
+    subject.into_iter().chain(evidence).chain(next).collect()
 }
 
 fn flatten<'a>(finding: &'a Finding, into: &mut Vec<&'a Finding>) {

@@ -127,6 +127,7 @@ fn seen(answer: &Answer<'_>) -> String {
             format!("{} in {}", plural(pods, "prox/y/ies"), plural(mesh.workloads.len(), "workload"))
         },
     );
+    let only = snapshot.mesh.found().map_or(&[][..], |mesh| &mesh.only);
     let asked = snapshot.probes.len();
     let silent = snapshot.probes.iter().filter(|probe| probe.answer.is_err()).count();
     let hidden = answer.sources.iter().filter(|source| source.is_hidden()).count();
@@ -135,6 +136,7 @@ fn seen(answer: &Answer<'_>) -> String {
         Some(if asked == 0 { "none of them asked".to_owned() } else { format!("{asked} of them asked") }),
         (silent > 0).then(|| format!("{silent} without an answer")),
         answer.namespace.map(|namespace| format!("only those of the control plane and of namespace {namespace}")),
+        (!only.is_empty()).then(|| format!("pods outside of {} may not be listed", only.join(" and "))),
         (hidden > 0).then(|| format!("{} could not be read", plural(hidden, "source"))),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")

@@ -4,7 +4,7 @@ use console::measure_text_width;
 use proptest::{prelude::*, sample::Index};
 
 use crate::{
-    findings::{Code, Finding, Severity},
+    findings::{Code, Finding, Report, Severity},
     inventory,
     pki::Thresholds,
     snapshot::{Owner, PodRef, Source},
@@ -42,6 +42,69 @@ fn finding() -> impl Strategy<Value = Finding> {
     )
 }
 
+#[test]
+fn a_consequence_names_whom_it_hits_and_in_wide_all_that_is_known() {
+    let mesh = TestMesh::healthy();
+    let mut report = mesh.check();
+    let finding = |code, evidence: &[&str]| Finding {
+        code,
+        severity: Severity::Critical,
+        subject: "some proxies".to_owned(),
+        summary: "they refuse each other".to_owned(),
+        evidence: evidence.iter().map(|&line| line.to_owned()).collect(),
+        next: vec!["restart web".to_owned()],
+        consequences: Vec::new(),
+    };
+    let mut cause = finding(Code::IssuerExpired, &[]);
+    cause.consequences = vec![
+        finding(Code::ALL[1], &["a refuses b", "b refuses a", "c refuses b"]),
+        finding(Code::ALL[2], &["1", "2", "3", "4"]),
+    ];
+    report.findings = vec![cause];
+    let answer = answer(&mesh, &report, None);
+    let look = Look { width: 120, color: false };
+    let table = answer.table(look);
+    assert!(table.contains("        - a refuses b\n        - b refuses a\n        - c refuses b\n"), "{table}");
+    assert!(table.contains("        - 1\n        - 2\n        - and 2 more: see -o wide\n"), "{table}");
+    let wide = answer.wide(look);
+    assert!(
+        wide.contains(
+            "        some proxies\n        - 1\n        - 2\n        - 3\n        - 4\n        next: restart web\n"
+        ),
+        "{wide}"
+    );
+}
+
+#[test]
+fn columns_give_way_before_names_do() {
+    let mesh = TestMesh::healthy();
+    let report = mesh.check();
+    let header = |width| {
+        let table = answer(&mesh, &report, None).table(Look { width, color: false });
+        let header = table.lines().find(|line| line.starts_with("WHAT")).unwrap_or_default().to_owned();
+        header.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(header(80), "WHAT WHERE OWNER ALGORITHM ENDS LEFT");
+    assert_eq!(header(60), "WHAT WHERE OWNER ENDS LEFT");
+    assert_eq!(header(40), "WHAT WHERE LEFT");
+    // In wide nothing is lost.
+    let wide = answer(&mesh, &report, None).wide(Look { width: 50, color: false });
+    let flat = wide.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("algorithm ECDSA P-256; owner ") && flat.contains("; ends 20"), "{wide}");
+}
+
+fn answer<'a>(mesh: &'a TestMesh, report: &'a Report, namespace: Option<&'a str>) -> Answer<'a> {
+    Answer {
+        certificates: inventory::inventory(&mesh.snapshot),
+        sources: inventory::sources(&mesh.snapshot),
+        snapshot: &mesh.snapshot,
+        report,
+        thresholds: Thresholds::default(),
+        namespace,
+        exit_code: 0,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -50,7 +113,7 @@ proptest! {
         names in prop::collection::vec(text(), 8),
         findings in prop::collection::vec(finding(), 0..4),
         consequence in finding(),
-        width in 80_usize..160,
+        width in 40_usize..160,
         hide in any::<bool>(),
         hours in -100_000_i32..100_000,
     ) {
@@ -64,6 +127,7 @@ proptest! {
         mesh.webhook().meta.name.clone_from(&names[2]);
         mesh.snapshot.namespace.clone_from(&names[5]);
         mesh.snapshot.cluster.context = Some(names[6].clone());
+        mesh.mesh().only.clone_from(&names);
         mesh.snapshot.probes[0].pod = PodRef { namespace: names[7].clone(), name: names[3].clone() };
         mesh.snapshot.probes[1].answer = Err(names[4].clone());
         if hide {
@@ -77,15 +141,7 @@ proptest! {
         if let Some(first) = report.findings.first_mut() {
             first.consequences.push(consequence);
         }
-        let answer = Answer {
-            certificates: inventory::inventory(&mesh.snapshot),
-            sources: inventory::sources(&mesh.snapshot),
-            snapshot: &mesh.snapshot,
-            report: &report,
-            thresholds: Thresholds::default(),
-            namespace: Some(&names[6]),
-            exit_code: 0,
-        };
+        let answer = answer(&mesh, &report, Some(&names[6]));
         let plain = Look { width, color: false };
         for shown in [answer.table(plain), answer.wide(plain)] {
             for line in shown.lines() {
