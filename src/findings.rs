@@ -97,5 +97,5 @@ const RULES: &[Rule] = &[
 pub fn check(snapshot: &Snapshot, settings: &Settings) -> Report {
     let view = View::new(snapshot, settings);
     let findings = RULES.iter().flat_map(|rule| rule(&view)).collect();
-    Report { at: settings.now, findings: causes::arrange(findings) }
+    Report { at: settings.now, findings: causes::arrange(findings, &view) }
 }

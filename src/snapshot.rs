@@ -75,6 +75,19 @@ pub struct Snapshot {
     pub external_workloads: Source<Vec<ExternalWorkload>>,
     /// Multicluster links to clusters that share the anchor.
     pub links: Source<Vec<Link>>,
+    /// Parts of the sources above that could not be read, where other parts of the same source could.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden_parts: Vec<HiddenPart>,
+}
+
+/// A kind of object that could not be read, of a source that is found in several kinds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HiddenPart {
+    /// The kind as an RBAC rule names it, such as `clusterissuers.cert-manager.io`.
+    pub resource: String,
+    /// Why it could not be read.
+    pub why: Source<()>,
 }
 
 /// The cluster a snapshot was read from.

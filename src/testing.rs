@@ -292,6 +292,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
         probes: Vec::new(),
         external_workloads: Source::Missing,
         links: Source::Missing,
+        hidden_parts: Vec::new(),
     }
 }
 

@@ -83,8 +83,7 @@ pub async fn read(
         overrides,
         issuer,
         identity_events,
-        cert_manager,
-        webhooks,
+        (webhooks, cert_manager),
         external_workloads,
         links,
     ) = futures::join!(
@@ -94,11 +93,11 @@ pub async fn read(
         reader.overrides(),
         reader.issuer(),
         reader.identity_events(),
-        reader.cert_manager(),
-        reader.webhooks(),
+        reader.webhooks_and_cert_manager(),
         reader.external_workloads(),
         reader.links(),
     );
+    let hidden_parts = reader.hidden_parts();
     if let Some(error) = reader.unanswered() {
         return Err(error);
     }
@@ -124,6 +123,7 @@ pub async fn read(
         probes: Vec::new(),
         external_workloads,
         links,
+        hidden_parts,
     })
 }
 

@@ -13,7 +13,7 @@ use std::sync::{
 
 use serde_json::Value;
 
-use crate::snapshot::{ExternalWorkload, IssuerSecret, Link, Mesh, Namespace, Source, TrustRoots, Values};
+use crate::snapshot::{ExternalWorkload, HiddenPart, IssuerSecret, Link, Mesh, Namespace, Source, TrustRoots, Values};
 
 use super::{
     Error, decode,
@@ -34,6 +34,8 @@ pub(super) struct Reader<'a, O> {
     answered: AtomicBool,
     /// The first request that it did not answer.
     lost: Mutex<Option<Error>>,
+    /// What is missing of sources that were read in part.
+    hidden_parts: Mutex<Vec<HiddenPart>>,
 }
 
 impl<'a, O: Objects> Reader<'a, O> {
@@ -45,7 +47,15 @@ impl<'a, O: Objects> Reader<'a, O> {
             extensions: extensions.map(|namespace| namespace.name.as_str()).collect(),
             answered: AtomicBool::new(false),
             lost: Mutex::new(None),
+            hidden_parts: Mutex::default(),
         }
+    }
+
+    /// What is missing of the sources that were read in part so far.
+    pub(super) fn hidden_parts(&self) -> Vec<HiddenPart> {
+        let mut parts = std::mem::take(&mut *self.hidden_parts.lock().unwrap_or_else(PoisonError::into_inner));
+        parts.sort_by(|one, other| one.resource.cmp(&other.resource));
+        parts
     }
 
     /// Why nothing was read, where the server answered nothing at all.
@@ -61,12 +71,12 @@ impl<'a, O: Objects> Reader<'a, O> {
 
     pub(super) async fn config(&self) -> Source<Values> {
         let read = self.get(CONFIG_MAPS, self.namespace, "linkerd-config").await;
-        then(read, |value| decode::config_map::config(&value))
+        read.and_then(|value| decode::config_map::config(&value))
     }
 
     pub(super) async fn overrides(&self) -> Source<Values> {
         let read = self.get(SECRETS, self.namespace, "linkerd-config-overrides").await;
-        then(read, |value| decode::secret::overrides(&value))
+        read.and_then(|value| decode::secret::overrides(&value))
     }
 
     pub(super) async fn issuer(&self) -> Source<IssuerSecret> {
@@ -127,6 +137,13 @@ impl<'a, O: Objects> Reader<'a, O> {
         Source::Missing
     }
 
+    /// Several kinds as one source. Where some can be seen and others cannot, those are noted.
+    fn together<T, const N: usize>(&self, kinds: [(Kind, Source<Vec<T>>); N]) -> Source<Vec<T>> {
+        let (all, hidden) = together(kinds);
+        self.hidden_parts.lock().unwrap_or_else(PoisonError::into_inner).extend(hidden);
+        all
+    }
+
     async fn get(&self, kind: Kind, namespace: &str, name: &str) -> Source<Value> {
         match self.note(self.objects.get(kind, namespace, name).await) {
             Ok(value) => Source::Found(value),
@@ -162,44 +179,68 @@ impl<'a, O: Objects> Reader<'a, O> {
     }
 }
 
-/// What a found value leads to.
-fn then<T, U>(source: Source<T>, with: impl FnOnce(T) -> Source<U>) -> Source<U> {
-    match source {
-        Source::Found(value) => with(value),
-        Source::Missing => Source::Missing,
-        Source::Forbidden(right) => Source::Forbidden(right),
-        Source::Failed(reason) => Source::Failed(reason),
+/// Several kinds as one source, and what it lacks. Hidden only where no kind was found and one is hidden.
+fn together<T, const N: usize>(kinds: [(Kind, Source<Vec<T>>); N]) -> (Source<Vec<T>>, Vec<HiddenPart>) {
+    let (mut found, mut hidden) = (None::<Vec<T>>, Vec::new());
+    for (kind, source) in kinds {
+        let why = match source {
+            Source::Found(items) => {
+                found.get_or_insert_default().extend(items);
+                continue;
+            }
+            Source::Missing => continue,
+            Source::Forbidden(right) => Source::Forbidden(right),
+            Source::Failed(reason) => Source::Failed(reason),
+        };
+        hidden.push(HiddenPart { resource: kind.resource(), why });
     }
-}
-
-/// Both lists as one. Where either cannot be seen, neither can their whole: half of it would read as all.
-fn both<T>(one: Source<Vec<T>>, other: Source<Vec<T>>) -> Source<Vec<T>> {
-    match (one, other) {
-        (Source::Found(mut one), Source::Found(other)) => {
-            one.extend(other);
-            Source::Found(one)
-        }
-        (Source::Forbidden(one), Source::Forbidden(other)) => Source::Forbidden(format!("{one}, {other}")),
-        (found @ Source::Found(_), Source::Missing) => found,
-        (Source::Missing | Source::Found(_), other) => other,
-        (hidden, _) => hidden,
+    if let Some(found) = found {
+        return (Source::Found(found), hidden);
     }
+    let rights: Vec<&str> = hidden
+        .iter()
+        .filter_map(|part| match &part.why {
+            Source::Forbidden(right) => Some(right.as_str()),
+            _ => None,
+        })
+        .collect();
+    let whole = match hidden.first().map(|part| &part.why) {
+        Some(Source::Failed(reason)) => Source::Failed(reason.clone()),
+        Some(_) => Source::Forbidden(rights.join(", ")),
+        None => Source::Missing,
+    };
+    (whole, Vec::new())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ONE: Kind = Kind { group: "example.io", version: "v1", plural: "ones" };
+    const OTHER: Kind = Kind { group: "example.io", version: "v1", plural: "others" };
+
+    fn of(one: Source<Vec<u8>>, other: Source<Vec<u8>>) -> (Source<Vec<u8>>, Vec<String>) {
+        let (all, hidden) = together([(ONE, one), (OTHER, other)]);
+        (all, hidden.into_iter().map(|part| part.resource).collect())
+    }
+
     #[test]
-    fn half_of_two_lists_is_not_all_of_them() {
-        let found = || Source::Found(vec![1_u8]);
-        let forbidden = || Source::Forbidden("list x".to_owned());
-        assert_eq!(both(found(), found()), Source::Found(vec![1, 1]));
-        assert_eq!(both(found(), Source::Missing), found());
-        assert_eq!(both(Source::Missing, found()), found());
-        assert_eq!(both(found(), forbidden()), forbidden());
-        assert_eq!(both(forbidden(), found()), forbidden());
-        assert_eq!(both(forbidden(), forbidden()), Source::<Vec<u8>>::Forbidden("list x, list x".to_owned()));
-        assert_eq!(both::<u8>(Source::Missing, Source::Missing), Source::Missing);
+    fn a_kind_that_is_hidden_does_not_hide_the_others() {
+        let found = || Source::Found(vec![1]);
+        let forbidden = |right: &str| Source::Forbidden(right.to_owned());
+        assert_eq!(of(found(), found()), (Source::Found(vec![1, 1]), vec![]));
+        assert_eq!(of(found(), Source::Missing), (found(), vec![]));
+        assert_eq!(of(Source::Missing, found()), (found(), vec![]));
+        assert_eq!(of(found(), forbidden("x")), (found(), vec!["others.example.io".to_owned()]));
+        assert_eq!(of(Source::Failed("x".to_owned()), found()), (found(), vec!["ones.example.io".to_owned()]));
+    }
+
+    #[test]
+    fn where_nothing_is_found_the_whole_is_hidden_or_missing() {
+        let forbidden = |right: &str| Source::Forbidden(right.to_owned());
+        assert_eq!(of(Source::Missing, Source::Missing), (Source::Missing, vec![]));
+        assert_eq!(of(forbidden("list x"), forbidden("list y")), (forbidden("list x, list y"), vec![]));
+        assert_eq!(of(Source::Missing, forbidden("list y")), (forbidden("list y"), vec![]));
+        assert_eq!(of(Source::Failed("z".to_owned()), forbidden("y")), (Source::Failed("z".to_owned()), vec![]));
     }
 }

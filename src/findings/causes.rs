@@ -1,6 +1,6 @@
 //! Which findings are consequences of which. One cause is not ten findings: a consequence is shown under its cause.
 
-use super::{Code, Finding, proxy};
+use super::{Code, Finding, cert_manager, proxy, view::View, webhook};
 
 /// What a cause explains, whatever their subjects. Causes that explain causes stand first.
 const EXPLAINS: &[(Code, &[Code])] = &[
@@ -126,39 +126,42 @@ const EXPLAINS: &[(Code, &[Code])] = &[
     (Code::CertifyRefused, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),
     (Code::IdentityCrashLoop, &[Code::LeafOverdue, Code::LeafExpired, Code::ProxyWithoutLeaf]),
     (Code::CertificateNotReady, &[Code::RenewalOverdue, Code::IssuerNearEnd]),
+    (Code::RenewalOverdue, &[Code::IssuerNearEnd]),
     (Code::IssuerNotReady, &[Code::CertificateNotReady, Code::RenewalOverdue]),
     (Code::RefusedPairs, &[Code::StaleBundle, Code::ProxyWithoutLeaf]),
     (Code::AnchorScheduleTrap, &[Code::RotationPolicyTrap]),
 ];
 
-/// What a webhook's cause explains: the same webhook's other findings, and pods that came up without a proxy.
+/// What a webhook's cause explains of the same webhook. An APIService that is not available is not among the consequences
+/// of a certificate that cannot be verified: the aggregator's own check skips verification
+/// (kube-aggregator, `remote_available_controller.go`).
 const WEBHOOK_EXPLAINS: &[(Code, &[Code])] = &[
     (Code::WebhookSecretMissing, &[Code::ApiServiceUnavailable, Code::WebhookUnanswered]),
-    (
-        Code::WebhookExpired,
-        &[Code::WebhookUntrusted, Code::WebhookWrongName, Code::WebhookNotServed, Code::ApiServiceUnavailable],
-    ),
-    (Code::WebhookKeyMismatch, &[Code::WebhookNotServed, Code::WebhookUnanswered]),
-    (Code::WebhookUntrusted, &[Code::ApiServiceUnavailable, Code::WebhookNotServed]),
-    (Code::WebhookWrongName, &[Code::ApiServiceUnavailable]),
+    (Code::WebhookExpired, &[Code::WebhookUntrusted, Code::WebhookWrongName, Code::WebhookNotServed]),
+    (Code::WebhookKeyMismatch, &[Code::WebhookNotServed, Code::WebhookUnanswered, Code::ApiServiceUnavailable]),
+    (Code::WebhookUntrusted, &[Code::WebhookNotServed]),
+    (Code::WebhookWrongName, &[]),
     (Code::WebhookUnanswered, &[Code::ApiServiceUnavailable]),
 ];
 
 /// Puts each consequence under the first of its causes that was found, and the gravest causes first.
-pub(super) fn arrange(mut findings: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn arrange(mut findings: Vec<Finding>, view: &View<'_>) -> Vec<Finding> {
     for &(cause, consequences) in EXPLAINS {
         // A pod without a leaf is not ready, and a webhook whose pods are not ready does not answer.
         let no_pod =
             |other: &Finding| other.code == Code::WebhookUnanswered && consequences.contains(&Code::ProxyWithoutLeaf);
         absorb(&mut findings, cause, |found, other| {
-            no_pod(other) || consequences.contains(&other.code) && fits_reason(found, other)
+            no_pod(other)
+                || consequences.contains(&other.code) && fits_reason(found, other) && same_matter(view, found, other)
         });
     }
     for &(cause, consequences) in WEBHOOK_EXPLAINS {
         absorb(&mut findings, cause, |found, other| {
-            let same = found.subject == other.subject;
-            let injector = found.subject.contains("injector") && other.code == Code::Unmeshed;
-            (same && consequences.contains(&other.code)) || injector
+            let broken = webhook::about(view, found);
+            let same = || webhook::about(view, other).iter().any(|other| broken.contains(other));
+            // Pods came up without a proxy since the webhook that gives them one could not be called.
+            let injector = || broken.iter().any(|webhook| webhook::is_proxy_injector(view, webhook));
+            (consequences.contains(&other.code) && same()) || (other.code == Code::Unmeshed && injector())
         });
     }
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.worst()), order(finding.code), finding.subject.clone()));
@@ -172,6 +175,25 @@ fn fits_reason(found: &Finding, other: &Finding) -> bool {
         (Code::IssuerNotCa | Code::IntermediateRefused, Code::RefusedPairs) => other.subject != proxy::NO_ANCHOR,
         (_, Code::RefusedPairs) => other.subject == proxy::NO_ANCHOR,
         (Code::RefusedPairs, Code::StaleBundle) => found.subject == proxy::NO_ANCHOR,
+        _ => true,
+    }
+}
+
+/// Whether cause and consequence are about the same thing, where there may be several: a mesh has one issuer, and
+/// cert-manager many Certificates.
+fn same_matter(view: &View<'_>, cause: &Finding, other: &Finding) -> bool {
+    let fills_the_issuer = |finding: &Finding| {
+        view.issuer_certificate().is_some_and(|certificate| cert_manager::reference(certificate) == finding.subject)
+    };
+    match (cause.code, other.code) {
+        (Code::IssuerExpired, Code::RenewalOverdue) => fills_the_issuer(other),
+        (Code::CertificateNotReady | Code::RenewalOverdue, Code::IssuerNearEnd) => fills_the_issuer(cause),
+        (Code::CertificateNotReady, Code::RenewalOverdue) => cause.subject == other.subject,
+        // A schedule that leaves years is no trap, and does not explain one.
+        (Code::AnchorScheduleTrap, Code::RotationPolicyTrap) => {
+            cause.subject == other.subject && cause.severity >= other.severity
+        }
+        (Code::IssuerNotReady, _) => cert_manager::signs(view, &cause.subject, &other.subject),
         _ => true,
     }
 }

@@ -1,41 +1,62 @@
 //! Family C: cert-manager and trust-manager, and the traps of the documented set-up.
 
-use jiff::SignedDuration;
+mod schedule;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    snapshot::{CertManagerCertificate, IdentityEventKind, Owner, condition},
+    pki::Certificate,
+    snapshot::{CertManagerCertificate, CertificateRequest, Owner, condition},
     trust,
 };
 
 use super::{
-    Code, Finding, Severity,
+    Code, Finding, Severity, identity,
     text::{end, moment, named, span},
     view::View,
 };
 
+pub(super) use self::schedule::anchor_schedule;
+
 /// cert-manager renews within seconds of the renewal time; later than this it is not going to by itself.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(10);
 
-fn reference(certificate: &CertManagerCertificate) -> String {
+pub(super) fn reference(certificate: &CertManagerCertificate) -> String {
     format!("Certificate {}/{}", certificate.meta.namespace, certificate.meta.name)
+}
+
+/// The Certificate that fills this Secret.
+pub(super) fn that_fills<'a>(view: &View<'a>, namespace: &str, secret: &str) -> Option<&'a CertManagerCertificate> {
+    certificates(view).iter().find(|one| one.secret_name == secret && one.meta.namespace == namespace)
+}
+
+/// When `certificate` is renewed, where that is after the reading and no later than the moment asked about: then what
+/// was read is not what there will be. `None` where cert-manager does not say that it can.
+pub(super) fn renewed_by_then(view: &View<'_>, certificate: &CertManagerCertificate) -> Option<Timestamp> {
+    let is_ready = condition(&certificate.conditions, "Ready").is_some_and(|ready| ready.status == "True");
+    certificate.renewal_time.filter(|&due| is_ready && due > view.seen_at && due <= view.now)
+}
+
+/// Whether the issuer that messages call `issuer` signs the Certificate that they call `certificate`.
+pub(super) fn signs(view: &View<'_>, issuer: &str, certificate: &str) -> bool {
+    let mut issuers = view.snapshot.cert_manager.issuers.items().iter().filter(|one| one.meta.reference() == issuer);
+    issuers.any(|issuer| certificates(view).iter().any(|one| reference(one) == certificate && issuer.signs(one)))
 }
 
 fn certificates<'a>(view: &View<'a>) -> &'a [CertManagerCertificate] {
     view.snapshot.cert_manager.certificates.items()
 }
 
-/// The Certificates whose Secret holds an anchor of the mesh.
-fn anchors<'a>(view: &View<'a>) -> Vec<&'a CertManagerCertificate> {
+/// The Certificates whose Secret holds an anchor of the mesh, with that anchor.
+fn anchors<'a>(view: &View<'a>) -> Vec<(&'a CertManagerCertificate, &'a Certificate)> {
     let Some(roots) = view.roots else { return Vec::new() };
     let manager = &view.snapshot.cert_manager;
-    let holds_anchor = |certificate: &&CertManagerCertificate| {
-        certificate.is_ca
-            && manager
-                .secret(&certificate.meta.namespace, &certificate.secret_name)
-                .and_then(|secret| secret.chain.found()?.first())
-                .is_some_and(|anchor| roots.contains(anchor))
+    let anchor_of = |certificate: &CertManagerCertificate| {
+        let secret = manager.secret(&certificate.meta.namespace, &certificate.secret_name)?;
+        secret.chain.found()?.first().filter(|anchor| roots.contains(anchor))
     };
-    certificates(view).iter().filter(holds_anchor).collect()
+    let authorities = certificates(view).iter().filter(|certificate| certificate.is_ca);
+    authorities.filter_map(|certificate| Some((certificate, anchor_of(certificate)?))).collect()
 }
 
 /// LC-C01: cert-manager says that a Certificate is not ready, and why.
@@ -48,11 +69,9 @@ pub(super) fn not_ready(view: &View<'_>) -> Vec<Finding> {
                 return None;
             }
             let why = ready.map_or("it has no condition Ready".to_owned(), |ready| ready.message.clone());
-            let requests = view.snapshot.cert_manager.requests.items().iter().filter(|request| {
-                request.certificate.as_deref() == Some(&certificate.meta.name)
-                    && request.meta.namespace == certificate.meta.namespace
-            });
-            let failures = requests.filter_map(|request| {
+            let requests = view.snapshot.cert_manager.requests.items().iter();
+            let requests = requests.filter(|request| request.is_of(certificate));
+            let failures = requests.filter_map(|request: &CertificateRequest| {
                 let ready = condition(&request.conditions, "Ready")?;
                 (ready.status != "True").then(|| format!("CertificateRequest {}: {}", request.meta.name, ready.message))
             });
@@ -70,13 +89,13 @@ pub(super) fn not_ready(view: &View<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// LC-C02: the renewal time has passed and nothing happened.
+/// LC-C02: the renewal time had passed when it was read, and nothing had happened. A moment to come proves nothing.
 pub(super) fn renewal_overdue(view: &View<'_>) -> Vec<Finding> {
     certificates(view)
         .iter()
         .filter_map(|certificate| {
             let due = certificate.renewal_time?;
-            let late = view.now.duration_since(due);
+            let late = view.seen_at.duration_since(due);
             if late < OVERDUE {
                 return None;
             }
@@ -100,77 +119,43 @@ pub(super) fn renewal_overdue(view: &View<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// LC-C03: an anchor that cert-manager renews by itself. Identity reads anchors once at start and proxies at theirs, so
-/// each unattended renewal ends with the last issuer that identity could load; and a Bundle whose previous anchor is
-/// copied by hand drops the anchor in use at the second.
-pub(super) fn anchor_schedule(view: &View<'_>) -> Vec<Finding> {
-    let finding = |certificate: &CertManagerCertificate| {
-        let finding = Finding::new(
-            Code::AnchorScheduleTrap,
-            Severity::Warning,
-            reference(certificate),
-            "cert-manager will renew the trust anchor by itself, and nothing will restart what must load it",
-        );
-        let finding = match (certificate.duration_seconds, certificate.renew_before_seconds) {
-            (Some(duration), Some(before)) if before < duration => finding.seen(format!(
-                "renewBefore {} h of {} h: renewed {} after it is issued",
-                before / 3600,
-                duration / 3600,
-                span(SignedDuration::from_secs(i64::try_from(duration - before).unwrap_or(i64::MAX)))
-            )),
-            _ => finding,
-        };
-        let finding = match certificate.renewal_time {
-            Some(at) => finding.seen(format!("next renewal at {}", moment(at))),
-            None => finding,
-        };
-        finding
-            .seen("the issuer's next renewal after that is signed by an anchor that identity has not loaded")
-            .next("before that moment, renew it by hand with restarts of identity, injector and workloads between")
-            .next("or give it a long duration with a renewBefore that leaves the time of the renewal to you")
-    };
-    anchors(view).into_iter().filter(|certificate| certificate.renewal_time.is_some()).map(finding).collect()
-}
-
-/// LC-C04: whether a renewal makes a new key depends on cert-manager's version (the default became Always in 1.18).
+/// LC-C04: a renewal that keeps the key replaces nothing. Where nothing is set it depends on cert-manager's version (the
+/// default became Always in 1.18).
 pub(super) fn rotation_policy(view: &View<'_>) -> Vec<Finding> {
     let trap = |certificate: &CertManagerCertificate| match certificate.rotation_policy.as_deref() {
-        None => Some(
+        None => Some((
+            "nothing says whether a renewal of the trust anchor makes a new key",
             "rotationPolicy is not set: up to cert-manager 1.17 the key is kept, from 1.18 on each renewal makes a new one",
-        ),
-        Some("Never") => {
-            Some("rotationPolicy Never: each renewal keeps the old key, so the anchor is never really replaced")
-        }
+        )),
+        Some("Never") => Some((
+            "a renewal of the trust anchor keeps its key",
+            "rotationPolicy Never: each renewal keeps the old key, so the anchor is never really replaced",
+        )),
         Some(_) => None,
     };
-    let finding = |certificate: &CertManagerCertificate, why: &str| {
-        Finding::new(
-            Code::RotationPolicyTrap,
-            Severity::Warning,
-            reference(certificate),
-            "the trust anchor's rotationPolicy does not say what a renewal should do",
-        )
-        .seen(why)
-        .next("set spec.privateKey.rotationPolicy: Always, and renew it only with the restarts it needs")
+    let finding = |certificate: &CertManagerCertificate, (summary, why): (&str, &str)| {
+        Finding::new(Code::RotationPolicyTrap, Severity::Warning, reference(certificate), summary)
+            .seen(why)
+            .next("set spec.privateKey.rotationPolicy: Always, and renew it only with the restarts it needs")
     };
-    anchors(view).into_iter().filter_map(|one| trap(one).map(|why| finding(one, why))).collect()
+    anchors(view).into_iter().filter_map(|(one, _)| trap(one).map(|why| finding(one, why))).collect()
 }
 
-/// LC-C05: a Certificate that is due again as soon as it is issued.
+/// LC-C05: a renewBefore that cert-manager does not follow. Its webhook refuses one, and where it was not asked the
+/// controller renews after two thirds of the lifetime (pkg/util/pki/renewaltime.go).
 pub(super) fn renew_before(view: &View<'_>) -> Vec<Finding> {
-    /// cert-manager's default where spec.duration is not set.
-    const DEFAULT_DURATION: u64 = 90 * 24 * 60 * 60;
     let finding = |certificate: &CertManagerCertificate| {
-        let duration = certificate.duration_seconds.unwrap_or(DEFAULT_DURATION);
+        let duration = certificate.duration();
         let before = certificate.renew_before_seconds?;
         let finding = || {
             Finding::new(
                 Code::RenewBeforeTooLong,
-                Severity::Critical,
+                Severity::Warning,
                 reference(certificate),
                 "renewBefore is not shorter than the certificate's duration",
             )
             .seen(format!("renewBefore {} h, duration {} h", before / 3600, duration / 3600))
+            .seen("cert-manager does not follow it, and renews after two thirds of the lifetime")
             .next("make renewBefore shorter than the duration; for a 48 h issuer 25 h is usual")
         };
         (before >= duration).then(finding)
@@ -233,20 +218,14 @@ pub(super) fn renewed_under_unloaded_anchor(view: &View<'_>) -> Vec<Finding> {
     if view.issuer_is_unknown_to(roots) {
         return Vec::new();
     }
-    let not_loaded = match view.identity_bundle {
-        Some(loaded) => view.issuer_is_unknown_to(loaded).then(|| "identity's own proxy has not loaded it".to_owned()),
-        None => None,
+    // What is loaded is the proof. Only where nobody could be asked does identity's word stand for it, until it restarts.
+    let evidence = match view.identity_bundle {
+        Some(loaded) if view.issuer_is_unknown_to(loaded) => "identity's own proxy has not loaded it",
+        None if identity::keeps_former_issuer(view) => {
+            "identity's last word on its issuer is event IssuerUpdateSkipped"
+        }
+        _ => return Vec::new(),
     };
-    let skipped = view
-        .snapshot
-        .identity_events
-        .items()
-        .iter()
-        .filter(|event| matches!(event.kind, IdentityEventKind::IssuerUpdateSkipped | IdentityEventKind::IssuerUpdated))
-        .max_by_key(|event| event.at)
-        .filter(|event| event.kind == IdentityEventKind::IssuerUpdateSkipped)
-        .map(|event| format!("event IssuerUpdateSkipped at {}", moment(event.at)));
-    let Some(evidence) = not_loaded.or(skipped) else { return Vec::new() };
     let signer = roots.certificates.iter().find(|anchor| issuer.is_signed_by(anchor));
     let mut finding = Finding::new(
         Code::RenewedUnderUnloadedAnchor,
@@ -309,11 +288,10 @@ pub(super) fn issuer_not_ready(view: &View<'_>) -> Vec<Finding> {
                     "a cert-manager issuer is not ready",
                 )
                 .seen(ready.message.clone())
-                .next(format!(
-                    "`kubectl describe {} {}`",
-                    issuer.meta.kind.to_lowercase(),
-                    issuer.meta.name
-                ))
+                .next(match issuer.meta.namespace.as_str() {
+                    "" => format!("`kubectl describe clusterissuer {}`", issuer.meta.name),
+                    namespace => format!("`kubectl describe issuer {} -n {namespace}`", issuer.meta.name),
+                })
             };
             (ready.status != "True").then(finding)
         })

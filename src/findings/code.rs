@@ -92,7 +92,7 @@ codes! {
     C01 CertificateNotReady "cert-manager Certificate is not ready",
     C02 RenewalOverdue "cert-manager renewal is overdue",
     C03 AnchorScheduleTrap "cert-manager will renew the trust anchor by itself",
-    C04 RotationPolicyTrap "cert-manager keeps the old key at renewal",
+    C04 RotationPolicyTrap "cert-manager may keep the trust anchor's key at renewal",
     C05 RenewBeforeTooLong "renewBefore is not shorter than the certificate's duration",
     C06 PreviousAnchorMissing "Trust bundle lacks an anchor that is still in use",
     C07 RenewedUnderUnloadedAnchor "Issuer was renewed under an anchor that identity has not loaded",

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Code, Finding, Severity,
+    Code, Finding, Severity, cert_manager,
     text::{end, moment, named, some_of, span, workload},
     view::View,
 };
@@ -70,6 +70,9 @@ pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
 /// LC-I03, I04 and I05: where the issuer stands in its life.
 pub(super) fn lifetime(view: &View<'_>) -> Vec<Finding> {
     let Some(issuer) = view.issuer() else { return Vec::new() };
+    if let Some(finding) = renewed_by_then(view, issuer) {
+        return vec![finding];
+    }
     let left = span(issuer.lifetime().left(view.now));
     let near = || format!("the identity issuer ends in {left}");
     let (code, severity, summary) = match issuer.lifetime().stage(view.now, &view.thresholds) {
@@ -99,6 +102,28 @@ pub(super) fn lifetime(view: &View<'_>) -> Vec<Finding> {
                 .next("make a new issuer under the present trust anchor and put it into the Secret"),
         },
     }]
+}
+
+/// Asked about a moment to come, that what was read ends before it is no trouble where cert-manager renews it in time.
+fn renewed_by_then(view: &View<'_>, issuer: &Certificate) -> Option<Finding> {
+    let certificate = view.issuer_certificate()?;
+    let due = cert_manager::renewed_by_then(view, certificate)?;
+    let ends = matches!(
+        issuer.lifetime().stage(view.now, &view.thresholds),
+        Stage::Expired | Stage::VeryNearEnd | Stage::NearEnd
+    );
+    let finding = || {
+        Finding::new(
+            Code::IssuerNearEnd,
+            Severity::Info,
+            named(issuer),
+            "cert-manager is due to renew the identity issuer before then",
+        )
+        .seen(end(issuer, view.seen_at))
+        .seen(format!("{} is due for renewal at {}", cert_manager::reference(certificate), moment(due)))
+        .next("see that it is renewed, with the renewals after it: `check` without `--at` tells when one is late")
+    };
+    ends.then(finding)
 }
 
 fn expired(view: &View<'_>, issuer: &Certificate, finding: Finding) -> Finding {

@@ -1,6 +1,12 @@
 //! Family S: copies of the certificates that disagree, and what would bring the wrong one back.
 
-use crate::{pki::Bundle, snapshot::Values};
+use std::collections::BTreeSet;
+
+use crate::{
+    inventory,
+    pki::{Bundle, Certificate},
+    snapshot::{HelmRelease, Values},
+};
 
 use super::{Code, Finding, Severity, text::named, view::View};
 
@@ -55,11 +61,41 @@ pub(super) fn helm_disagrees(view: &View<'_>) -> Vec<Finding> {
         "the next `helm upgrade` would bring back other certificates",
     )
     .seen_all(differences)
-    .next(format!(
-        "`helm upgrade {} -n {} --set-file identityTrustAnchorsPEM=...`, with the present anchors and issuer, or commit them where the values come from",
-        release.name, release.namespace
-    ));
+    .next(
+        "before any `helm upgrade`, put the present anchors and issuer where the release's values come from \
+         (identityTrustAnchorsPEM, identity.issuer.tls.crtPEM and keyPEM)",
+    )
+    .next(format!("or into the release, with the chart and version that it has, {}:", release.chart))
+    .next(keep_values(view, release));
     vec![finding]
+}
+
+/// The `helm upgrade` that changes what disagrees and nothing else: Helm takes the chart as an argument always, and
+/// forgets every other value of the user's without `--reuse-values`.
+fn keep_values(view: &View<'_>, release: &HelmRelease) -> String {
+    let (chart, version) = chart_and_version(&release.chart);
+    let values = &release.values;
+    let mut words = vec![format!("helm upgrade {} REPOSITORY/{chart}", release.name)];
+    words.extend(version.map(|version| format!("--version {version}")));
+    words.push(format!("-n {} --reuse-values", release.namespace));
+    let mut set = |key: &str, file: &str| words.push(format!("--set-file {key}={file}"));
+    if anchors_that_differ(view, values).is_some() {
+        set("identityTrustAnchorsPEM", "ca.crt");
+    }
+    if issuers_that_differ(view, values).is_some() {
+        set("identity.issuer.tls.crtPEM", "issuer.crt");
+        set("identity.issuer.tls.keyPEM", "issuer.key");
+    }
+    format!("`{}`", words.join(" "))
+}
+
+/// `linkerd-control-plane-2026.8.1` in its parts; a version begins with a digit.
+fn chart_and_version(chart: &str) -> (&str, Option<&str>) {
+    let starts_version = |&(at, _): &(usize, &str)| chart[at + 1..].starts_with(|first: char| first.is_ascii_digit());
+    match chart.match_indices('-').find(starts_version) {
+        Some((at, _)) => (&chart[..at], Some(&chart[at + 1..])),
+        None => (chart, None),
+    }
 }
 
 /// LC-S04: the issuer Secret's ca.crt is what `linkerd check` trusts with scheme kubernetes.io/tls.
@@ -85,33 +121,18 @@ pub(super) fn issuer_ca_disagrees(view: &View<'_>) -> Vec<Finding> {
 
 /// LC-S05: what could not be read, and what that hides.
 pub(super) fn hidden(view: &View<'_>) -> Vec<Finding> {
-    let snapshot = view.snapshot;
-    let manager = &snapshot.cert_manager;
-    let all = [
-        ("the trust bundle", snapshot.trust_roots.hidden(), "every finding about trust anchors"),
-        ("linkerd-config", snapshot.config.hidden(), "whether `linkerd check` and upgrades agree with the mesh"),
-        ("linkerd-config-overrides", snapshot.overrides.hidden(), "whether `linkerd upgrade` would revert something"),
-        ("Helm releases", snapshot.helm.hidden(), "whether `helm upgrade` would revert something"),
-        ("the issuer Secret", snapshot.issuer.hidden(), "every finding about the issuer"),
-        ("identity's events", snapshot.identity_events.hidden(), "whether identity refused an issuer"),
-        ("cert-manager Certificates", manager.certificates.hidden(), "whether renewals are on time"),
-        ("cert-manager Issuers", manager.issuers.hidden(), "whether renewals can be signed"),
-        ("trust-manager Bundles", manager.bundles.hidden(), "where the trust bundle comes from"),
-        ("webhook configurations", snapshot.webhooks.hidden(), "every finding about webhooks"),
-        ("namespaces", snapshot.namespaces.hidden(), "pods that should have a proxy and have none"),
-        ("pods", snapshot.mesh.hidden(), "every finding about proxies: what they have loaded and present"),
-        ("ExternalWorkloads", snapshot.external_workloads.hidden(), "workloads outside the cluster"),
-        ("multicluster Links", snapshot.links.hidden(), "clusters that share the anchor"),
-    ];
-    let secrets = snapshot.webhooks.items().iter().filter_map(|webhook| {
-        let why = webhook.secret.hidden()?;
-        Some(format!("the Secret of webhook {}: {why}; hides its expiry", webhook.name))
-    });
-    let lines: Vec<String> = all
+    let rows = inventory::sources(view.snapshot);
+    let mut lines: Vec<String> = rows
         .iter()
-        .filter_map(|(what, why, hides)| why.map(|why| format!("{what}: {why}; hides {hides}")))
-        .chain(secrets)
+        .filter(|row| row.is_hidden())
+        .map(|row| {
+            let why = row.detail.as_deref().unwrap_or_default();
+            format!("{}: {}: {why}; hides {}", row.name, row.state, row.shows)
+        })
         .collect();
+    // A Secret behind several webhooks is one source.
+    let mut seen = BTreeSet::new();
+    lines.retain(|line| seen.insert(line.clone()));
     if lines.is_empty() {
         return Vec::new();
     }
@@ -140,15 +161,24 @@ pub(super) fn clock_skew(view: &View<'_>) -> Vec<Finding> {
 
 fn against_values(view: &View<'_>, values: &Values, whose: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    if let (Some(anchors), Some(roots)) = (values.anchors.as_ref(), view.roots) {
+    if let (Some(anchors), Some(roots)) = (anchors_that_differ(view, values), view.roots) {
         lines.extend(difference(anchors, roots, whose, "the trust bundle"));
     }
-    if let (Some(theirs), Some(ours)) = (values.issuer.as_ref().and_then(Bundle::first), view.issuer())
-        && theirs != ours
-    {
+    if let Some((theirs, ours)) = issuers_that_differ(view, values) {
         lines.push(format!("issuer in {whose}: {}, in the Secret: {}", named(theirs), named(ours)));
     }
     lines
+}
+
+/// The anchors of `values`, where they are not the trust bundle's.
+fn anchors_that_differ<'a>(view: &View<'_>, values: &'a Values) -> Option<&'a Bundle> {
+    values.anchors.as_ref().filter(|anchors| view.roots.is_some_and(|roots| !anchors.same_set(roots)))
+}
+
+/// The issuer of `values` and that of the Secret, where they differ.
+fn issuers_that_differ<'a>(view: &View<'a>, values: &'a Values) -> Option<(&'a Certificate, &'a Certificate)> {
+    let theirs = values.issuer.as_ref().and_then(Bundle::first)?;
+    Some((theirs, view.issuer()?)).filter(|(theirs, ours)| theirs != ours)
 }
 
 fn difference(theirs: &Bundle, ours: &Bundle, whose: &str, our_place: &str) -> Vec<String> {

@@ -59,10 +59,17 @@ impl SourceRow {
     }
 }
 
-/// Every source of `snapshot`. Secrets of webhooks and of cert-manager are listed only where they are hidden: the
-/// certificates show the others.
+const SIGNERS: &str = "who signs what cert-manager renews";
+const WEBHOOKS: &str = "whether the API server can call Linkerd's webhooks";
+
+/// Every source of `snapshot`. Parts of a source, and Secrets of webhooks and of cert-manager, are listed only where they
+/// are hidden: the source and the certificates show the others.
 pub fn sources(snapshot: &Snapshot) -> Vec<SourceRow> {
     let always = own(snapshot).into_iter().chain(cert_manager(snapshot)).chain(others(snapshot));
+    let parts = snapshot.hidden_parts.iter().map(|part| {
+        let shows = if part.resource.ends_with(".cert-manager.io") { SIGNERS } else { WEBHOOKS };
+        SourceRow::of(&part.resource, &part.why, shows)
+    });
     let always = always.chain(other_pods(snapshot));
     let webhooks = snapshot.webhooks.items().iter().map(|webhook| {
         let name = format!("Secret of Service {}/{}", webhook.service_namespace, webhook.service);
@@ -70,9 +77,10 @@ pub fn sources(snapshot: &Snapshot) -> Vec<SourceRow> {
     });
     let secrets = snapshot.cert_manager.secrets.iter().map(|secret| {
         let name = format!("Secret {}/{}", secret.namespace, secret.name);
-        SourceRow::of(name, &secret.chain, "the certificate that cert-manager keeps there").holds(Role::Authority)
+        SourceRow::of(name, &secret.chain, "which certificate is renewed there, an anchor or another")
+            .holds(Role::Authority)
     });
-    always.chain(webhooks.chain(secrets).filter(SourceRow::is_hidden)).collect()
+    always.chain(parts.chain(webhooks).chain(secrets).filter(SourceRow::is_hidden)).collect()
 }
 
 /// The control plane's own objects.
@@ -96,18 +104,17 @@ fn cert_manager(s: &Snapshot) -> [SourceRow; 4] {
     let s = &s.cert_manager;
     [
         SourceRow::of("cert-manager Certificates", &s.certificates, "what cert-manager renews, and when"),
-        SourceRow::of("cert-manager Issuers", &s.issuers, "who signs what cert-manager renews"),
+        SourceRow::of("cert-manager Issuers", &s.issuers, SIGNERS),
         SourceRow::of("cert-manager CertificateRequests", &s.requests, "whether a renewal is stuck"),
         SourceRow::of("trust-manager Bundles", &s.bundles, "what feeds the trust bundle"),
     ]
 }
 
 fn others(s: &Snapshot) -> [SourceRow; 5] {
-    let webhooks = "whether the API server can call Linkerd's webhooks";
     [
         SourceRow::of("Pods", &s.mesh, "which proxies there are and what they have loaded"),
         SourceRow::of("Namespaces", &s.namespaces, "where pods should have a proxy"),
-        SourceRow::of("Webhooks and APIServices", &s.webhooks, webhooks),
+        SourceRow::of("Webhooks and APIServices", &s.webhooks, WEBHOOKS),
         SourceRow::of("ExternalWorkloads", &s.external_workloads, "who outside the cluster trusts these anchors"),
         SourceRow::of("multicluster Links", &s.links, "which clusters share these anchors"),
     ]

@@ -9,15 +9,17 @@ use super::{Meta, Source};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertManager {
-    /// Certificates that are CAs or lie in the control plane's, an extension's or cert-manager's namespace.
+    /// Certificates that fill the issuer's Secret, a webhook's or a source of the trust bundle, and those of the
+    /// authorities above them.
     pub certificates: Source<Vec<CertManagerCertificate>>,
-    /// Issuers and ClusterIssuers.
+    /// Issuers and ClusterIssuers that sign those Certificates.
     pub issuers: Source<Vec<CertManagerIssuer>>,
     /// CertificateRequests of those Certificates.
     pub requests: Source<Vec<CertificateRequest>>,
-    /// trust-manager's Bundles.
+    /// trust-manager's Bundle that writes the trust bundle's ConfigMap.
     pub bundles: Source<Vec<TrustBundle>>,
-    /// The certificates in Secrets that the above refer to (Certificate.spec.secretName, Bundle sources, CA issuers).
+    /// The certificates in Secrets that the above refer to (Certificate.spec.secretName, Bundle sources, CA issuers), but
+    /// for the issuer's and the webhooks' own, which are read by themselves.
     pub secrets: Vec<CaSecret>,
 }
 
@@ -45,7 +47,7 @@ pub struct CertManagerCertificate {
     pub secret_name: String,
     /// `spec.isCA`.
     pub is_ca: bool,
-    /// `spec.duration`; cert-manager takes 90 days where it is not set.
+    /// `spec.duration`; [`Self::duration`] knows what cert-manager takes where it is not set.
     pub duration_seconds: Option<u64>,
     /// `spec.renewBefore` (or computed from `renewBeforePercentage`).
     pub renew_before_seconds: Option<u64>,
@@ -117,6 +119,31 @@ pub struct CaSecret {
     pub chain: Source<Bundle>,
     /// `ca.crt`.
     pub ca: Option<Bundle>,
+}
+
+impl CertManagerCertificate {
+    /// cert-manager's default where `spec.duration` is not set (`DefaultCertificateDuration`), in seconds.
+    const DEFAULT_DURATION: u64 = 90 * 24 * 60 * 60;
+
+    /// How long cert-manager asks the certificate to be valid, in seconds.
+    pub fn duration(&self) -> u64 {
+        self.duration_seconds.unwrap_or(Self::DEFAULT_DURATION)
+    }
+}
+
+impl CertManagerIssuer {
+    /// Whether `certificate` names it in its `issuerRef`; an Issuer signs only in its own namespace.
+    pub fn signs(&self, certificate: &CertManagerCertificate) -> bool {
+        let is_near = self.meta.namespace.is_empty() || self.meta.namespace == certificate.meta.namespace;
+        is_near && certificate.issuer_ref.split_once('/') == Some((self.meta.kind.as_str(), self.meta.name.as_str()))
+    }
+}
+
+impl CertificateRequest {
+    /// Whether it was made for `certificate`.
+    pub fn is_of(&self, certificate: &CertManagerCertificate) -> bool {
+        self.certificate.as_ref() == Some(&certificate.meta.name) && self.meta.namespace == certificate.meta.namespace
+    }
 }
 
 impl CertManager {

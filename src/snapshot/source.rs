@@ -30,8 +30,13 @@ impl<T> Source<T> {
 
     /// The same state with the value replaced.
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Source<U> {
+        self.and_then(|value| Source::Found(with(value)))
+    }
+
+    /// What a found value leads to.
+    pub fn and_then<U>(self, with: impl FnOnce(T) -> Source<U>) -> Source<U> {
         match self {
-            Self::Found(value) => Source::Found(with(value)),
+            Self::Found(value) => with(value),
             Self::Missing => Source::Missing,
             Self::Forbidden(reason) => Source::Forbidden(reason),
             Self::Failed(reason) => Source::Failed(reason),

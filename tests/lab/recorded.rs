@@ -12,8 +12,8 @@ const EXPECTED: &[(&str, &[&str], i32)] = &[
     ("extended-not-restarted", &["LC-P01", "LC-S01", "LC-S02"], 3),
     ("trimmed-too-early", &["LC-I06", "LC-S01", "LC-S02"], 4),
     ("issuer-expired", &["LC-I03", "LC-S02"], 4),
-    ("dead-issuer", &["LC-I03", "LC-C09"], 4),
-    ("webhooks-expired", &["LC-W01", "LC-W01", "LC-W01"], 4),
+    ("dead-issuer", &["LC-I03"], 4),
+    ("webhooks-expired", &["LC-W01"], 4),
     ("cert-manager", &["LC-C03"], 3),
 ];
 

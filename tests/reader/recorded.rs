@@ -140,7 +140,10 @@ fn a_user_who_may_read_only_some_of_it() {
     let snapshot = observe(&recorded).unwrap();
     assert_eq!(snapshot.issuer.hidden(), Some("get secrets in namespace linkerd"));
     assert_eq!(snapshot.namespaces.hidden(), Some("list namespaces in all namespaces"));
-    assert!(snapshot.webhooks.hidden().unwrap().starts_with("list mutatingwebhookconfigurations."));
+    assert_eq!(snapshot.webhooks.items().len(), 2, "one kind that is hidden does not hide the others");
+    let resources: Vec<_> = snapshot.hidden_parts.iter().map(|part| part.resource.as_str()).collect();
+    assert_eq!(resources, ["mutatingwebhookconfigurations.admissionregistration.k8s.io"]);
+    assert!(snapshot.hidden_parts[0].why.hidden().unwrap().starts_with("list mutatingwebhookconfigurations."));
     assert!(snapshot.cert_manager.certificates.found().is_some());
     let secret = snapshot.cert_manager.secret("cert-manager", "linkerd-trust-anchor").unwrap();
     assert_eq!(secret.chain, Source::Forbidden("get secrets in namespace cert-manager".to_owned()));

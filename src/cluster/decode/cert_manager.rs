@@ -11,18 +11,17 @@ use super::{Object, duration};
 pub fn certificate(value: &Value) -> CertManagerCertificate {
     let object = Object::new(value);
     let duration_seconds = object.at("/spec/duration").and_then(duration::seconds_of);
-    // The share of the lifetime that is left when renewal begins; cert-manager takes 90 days where none is set.
-    let by_percentage = || {
-        const DEFAULT_DURATION: u64 = 90 * 24 * 60 * 60;
+    // The share of the lifetime that is left when renewal begins.
+    let by_percentage = |duration: u64| {
         let percentage = object.number("/spec/renewBeforePercentage")?;
-        Some(duration_seconds.unwrap_or(DEFAULT_DURATION).saturating_mul(percentage) / 100)
+        Some(duration.saturating_mul(percentage) / 100)
     };
-    CertManagerCertificate {
+    let mut certificate = CertManagerCertificate {
         meta: object.meta("Certificate"),
         secret_name: object.string("/spec/secretName"),
         is_ca: object.flag("/spec/isCA"),
         duration_seconds,
-        renew_before_seconds: object.at("/spec/renewBefore").and_then(duration::seconds_of).or_else(by_percentage),
+        renew_before_seconds: object.at("/spec/renewBefore").and_then(duration::seconds_of),
         rotation_policy: object.text("/spec/privateKey/rotationPolicy").map(str::to_owned),
         issuer_ref: format!(
             "{}/{}",
@@ -33,7 +32,10 @@ pub fn certificate(value: &Value) -> CertManagerCertificate {
         not_after: object.time("/status/notAfter"),
         renewal_time: object.time("/status/renewalTime"),
         revision: object.number("/status/revision"),
-    }
+    };
+    certificate.renew_before_seconds =
+        certificate.renew_before_seconds.or_else(|| by_percentage(certificate.duration()));
+    certificate
 }
 
 /// An Issuer or ClusterIssuer, as `kind` says.

@@ -10,7 +10,7 @@ use crate::{
     snapshot::{Source, TlsSecret, Webhook, WebhookKind},
 };
 
-use super::{Reader, both};
+use super::Reader;
 
 pub(super) const MUTATING: Kind =
     Kind { group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingwebhookconfigurations" };
@@ -29,10 +29,11 @@ impl<O: Objects> Reader<'_, O> {
                 webhook::api_service(value, &ours).into_iter().collect::<Vec<_>>()
             }),
         );
-        let mut webhooks = match both(mutating, both(validating, api_services)).map(|all| all.concat()) {
-            Source::Found(webhooks) => webhooks,
-            hidden => return hidden,
-        };
+        let mut webhooks =
+            match self.together([(MUTATING, mutating), (VALIDATING, validating), (API_SERVICES, api_services)]) {
+                Source::Found(webhooks) => webhooks.concat(),
+                hidden => return hidden.map(|webhooks| webhooks.concat()),
+            };
         webhooks.sort_by(|one, other| (&one.meta.name, &one.name).cmp(&(&other.meta.name, &other.name)));
         let services = webhooks.iter().map(|webhook| (webhook.service_namespace.clone(), webhook.service.clone()));
         let services: BTreeSet<_> = services.collect();
