@@ -1,4 +1,7 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use secrecy::ExposeSecret as _;
 
@@ -63,7 +66,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
     async fn walk(&mut self, request: &Request, new_issuer: Option<&IssuerPair>) -> Result<Done, Stop> {
         let (mut conflicts, mut repeats) = (0, 0);
         let mut last: Option<Step> = None;
-        let mut told: Vec<Step> = Vec::new();
+        let mut told: VecDeque<Step> = VecDeque::new();
         loop {
             self.go_on().await?;
             let mut look = self.look(self.options.probe).await?;
@@ -84,11 +87,12 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                     continue;
                 }
             };
-            let outlook = outlook(&look.standing, request);
-            if outlook.steps != told {
-                self.watch.notice(&Event::Planned(outlook.clone()));
+            // The plan is told anew where it is not going as it was told.
+            if told.pop_front().as_ref() != Some(&step) {
+                let outlook = outlook(&look.standing, request);
+                told = outlook.steps.iter().skip(1).cloned().collect();
+                self.watch.notice(&Event::Planned(outlook));
             }
-            told = outlook.steps.into_iter().skip(1).collect();
             repeats = if last.as_ref() == Some(&step) { repeats + 1 } else { 0 };
             let most = if matches!(step, Step::AwaitLeafs { .. }) { MOST_LEAF_LOOKS } else { MOST_REPEATS };
             if repeats > most {

@@ -108,16 +108,13 @@ impl World {
         match write {
             Write::TrustRoots { .. } => {
                 let mut next = self.roots_now().clone();
-                next.replace(next.value.clone(), now);
+                next.touch(now);
                 self.roots.push(next);
             }
-            Write::Issuer { .. } => {
-                let same = self.issuer.value.clone();
-                self.issuer.replace(same, now);
-            }
+            Write::Issuer { .. } => self.issuer.touch(now),
             Write::Copy { copy, .. } => {
                 if let Some(kept) = self.copies.get_mut(copy) {
-                    kept.replace(kept.value.clone(), now);
+                    kept.touch(now);
                 }
             }
         }

@@ -17,7 +17,7 @@ impl World {
         if let Source::Found(found) = &mut snapshot.trust_roots {
             found.bundle = Some(Bundle::of(roots.value.iter().cloned()));
             found.changed_at = Some(roots.changed_at);
-            found.changed_by = (roots.version > 1).then(|| FIELD_MANAGER.to_owned());
+            found.changed_by = roots.is_ours.then(|| FIELD_MANAGER.to_owned());
             found.meta.resource_version = roots.version.to_string();
         }
         if let Source::Found(secret) = &mut snapshot.issuer {
@@ -26,7 +26,7 @@ impl World {
             secret.chain = Some(Bundle::of(chain.iter().cloned()));
             secret.ca = secret.ca.is_some().then(|| Bundle::of(roots.value.iter().cloned()));
             secret.changed_at = Some(self.issuer.changed_at);
-            secret.changed_by = (self.issuer.version > 1).then(|| FIELD_MANAGER.to_owned());
+            secret.changed_by = self.issuer.is_ours.then(|| FIELD_MANAGER.to_owned());
             secret.meta.resource_version = self.issuer.version.to_string();
         }
         for (copy, values) in [(Copy::Config, &mut snapshot.config), (Copy::Overrides, &mut snapshot.overrides)] {

@@ -47,6 +47,8 @@ pub(super) struct Kept<T> {
     pub(super) value: T,
     pub(super) version: u64,
     pub(super) changed_at: Timestamp,
+    /// Whether this program wrote it last.
+    pub(super) is_ours: bool,
 }
 
 /// What a copy holds.
@@ -69,12 +71,17 @@ pub struct Refused {
 
 impl<T> Kept<T> {
     pub(super) fn new(value: T, changed_at: Timestamp) -> Self {
-        Self { value, version: 1, changed_at }
+        Self { value, version: 1, changed_at, is_ours: false }
     }
 
-    /// The content replaced at `now`.
+    /// The content replaced at `now` by this program.
     pub(super) fn replace(&mut self, value: T, now: Timestamp) {
-        *self = Self { value, version: self.version + 1, changed_at: now };
+        *self = Self { value, version: self.version + 1, changed_at: now, is_ours: true };
+    }
+
+    /// Written at `now` by somebody else, who left the content as it was.
+    pub(super) fn touch(&mut self, now: Timestamp) {
+        (self.version, self.changed_at, self.is_ours) = (self.version + 1, now, false);
     }
 }
 
