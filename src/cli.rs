@@ -2,6 +2,7 @@
 
 mod check;
 mod cluster;
+mod rehearse;
 mod value;
 
 use std::{ffi::OsString, path::Path};
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Su
 
 pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
+pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use value::{Moment, ThresholdArg};
 
 const ABOUT: &str = "\
@@ -33,6 +35,8 @@ pub struct Cli {
 pub enum Verb {
     /// Look at every certificate and every copy of the trust bundle
     Check(Box<CheckArgs>),
+    /// Go through a rotation on a simulated mesh
+    Rehearse(Box<RehearseArgs>),
     /// Say which version this is
     Version(VersionArgs),
 }

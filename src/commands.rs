@@ -2,6 +2,7 @@
 
 mod check;
 mod observe;
+mod rehearse;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -28,6 +29,8 @@ pub enum ExitStatus {
     Warnings = 3,
     /// Something critical was found.
     Critical = 4,
+    /// A safety gate stopped it; the mesh was left whole.
+    Gate = 5,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -56,6 +59,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         Verb::Check(arguments) => {
             let settings = check::Settings::resolve(*arguments, Timestamp::now());
             runtime()?.block_on(check::check(settings, ui))
+        }
+        Verb::Rehearse(arguments) => {
+            runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
         }
         Verb::Version(arguments) => version::version(arguments.output, ui),
     }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{cluster, commands::ExitStatus, snapshot::SCHEMA_VERSION};
+use crate::{cluster, commands::ExitStatus, simulate::NoLikeness, snapshot::SCHEMA_VERSION};
 
 /// A verb could not do its job.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum Error {
     /// `--at` leads to a moment that does not exist.
     #[error("--at leads out of the calendar")]
     OutOfTime(#[source] jiff::Error),
+    /// No mesh could be simulated.
+    #[error("this mesh cannot be rehearsed on")]
+    NoRehearsal(#[source] NoLikeness),
     /// The answer could not be written.
     #[error("cannot write the answer")]
     Output(#[source] io::Error),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::{
     pki::Fingerprint,
     plan::{Done, Hold, Outlook, Step},
@@ -43,8 +45,8 @@ pub enum Event {
 
 /// Whoever watches.
 pub trait Watch {
-    /// Takes notice of an event.
-    fn notice(&mut self, event: &Event);
+    /// Takes notice of an event at this moment.
+    fn notice(&mut self, at: Timestamp, event: &Event);
 
     /// Whether `step` may be taken. Asked before each; an interactive run asks its operator.
     ///

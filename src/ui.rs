@@ -5,6 +5,7 @@
 pub mod check;
 mod error;
 mod look;
+pub mod run;
 mod text;
 
 use std::{
@@ -16,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::{cli::GlobalArgs, error::Error};
+use crate::{cli::GlobalArgs, error::Error, execute::Stop};
 
 pub use look::Look;
 
@@ -97,6 +98,11 @@ impl Ui {
     /// Says on stderr why there is no answer.
     pub fn error(&self, error: &Error) {
         eprint!("{}", error::render(&error.tell(), self.stderr));
+    }
+
+    /// Says on stderr why a run ended before its goal.
+    pub fn stopped(&self, stop: &Stop) {
+        eprint!("{}", error::render(&run::stopped(stop), self.stderr));
     }
 
     /// Says on stderr that `what` is under way, where somebody watches and the log does not say so already.

@@ -68,7 +68,7 @@ impl Origin {
     }
 }
 
-fn read_file(file: &Path) -> Result<Snapshot, Error> {
+pub(super) fn read_file(file: &Path) -> Result<Snapshot, Error> {
     let mut text = Vec::new();
     let read = if file == Path::new("-") {
         io::stdin().lock().read_to_end(&mut text).map(drop)

@@ -27,7 +27,7 @@ pub(super) async fn await_issuer<M: Mesh, W: Watch>(
     chain: &[Certificate],
     look: &Look,
 ) -> Result<(), Stop> {
-    run.watch.notice(&Event::Waiting("identity to load the new issuer".to_owned()));
+    run.tell(&Event::Waiting("identity to load the new issuer".to_owned()));
     let begun = run.mesh.now();
     let mut snapshot = look.snapshot.clone();
     loop {
@@ -44,7 +44,7 @@ pub(super) async fn await_issuer<M: Mesh, W: Watch>(
         run.go_on().await?;
         snapshot = run.mesh.observe(run.options.probe).await?;
     }
-    run.watch.notice(&Event::MissedUpdate);
+    run.tell(&Event::MissedUpdate);
     let identity = look.standing.parties.iter().find(|party| party.component.as_deref() == Some("identity"));
     let Some(identity) = identity else {
         return Err(Stop::NoEffect(Box::new(Step::AwaitIssuer { chain: chain.to_vec() })));

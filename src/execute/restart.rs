@@ -50,7 +50,7 @@ pub(super) async fn restart<M: Mesh, W: Watch>(
             let Some(workload) = waiting.pop_front() else { break };
             run.go_on().await?;
             run.mesh.restart(workload, Mode::Do).await?;
-            run.watch.notice(&Event::Restarting(workload.clone()));
+            run.tell(&Event::Restarting(workload.clone()));
             rolling.push(Rolling { workload: workload.clone(), since: run.mesh.now() });
         }
         run.mesh.pause(LOOK).await;
@@ -73,7 +73,7 @@ fn settle<M: Mesh, W: Watch>(
         let took = now.duration_since(one.since).unsigned_abs();
         let rollout = rollouts.iter().find(|rollout| rollout.workload == one.workload);
         if rollout.is_none_or(|rollout| rollout.complete) {
-            run.watch.notice(&Event::Restarted(one.workload.clone(), took));
+            run.tell(&Event::Restarted(one.workload.clone(), took));
             return false;
         }
         if took >= run.options.rollout_deadline && late.is_none() {
@@ -106,7 +106,7 @@ async fn admission<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, bundle: &Bundle) 
             let what = "the proxy injector to hand out the new trust bundle".to_owned();
             return Err(Stop::TooLong { what, after: ADMISSION });
         }
-        run.watch.notice(&Event::Waiting("the proxy injector to see the new trust bundle".to_owned()));
+        run.tell(&Event::Waiting("the proxy injector to see the new trust bundle".to_owned()));
         run.mesh.pause(Duration::from_secs(2)).await;
         run.go_on().await?;
     }

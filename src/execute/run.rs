@@ -48,8 +48,8 @@ pub async fn run<M: Mesh, W: Watch>(
     if let Some(holder) = mesh.lock(&options.holder).await? {
         return Err(Stop::Locked(holder));
     }
-    watch.notice(&Event::Locked);
     let mut run = Run { mesh, options, stopper, watch };
+    run.tell(&Event::Locked);
     let ended = run.walk(request, new_issuer).await;
     // A lock that cannot be given back runs out by itself.
     let _ = mesh.unlock(&options.holder).await;
@@ -78,7 +78,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             let step = match decided {
                 Next::Do(step) => step,
                 Next::Done(done) => {
-                    self.watch.notice(&Event::Finished(done.clone()));
+                    self.tell(&Event::Finished(done.clone()));
                     return Ok(done);
                 }
                 Next::Refuse(refusal) => return Err(Stop::Refused(Box::new(refusal))),
@@ -91,7 +91,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             if told.pop_front().as_ref() != Some(&step) {
                 let outlook = outlook(&look.standing, request);
                 told = outlook.steps.iter().skip(1).cloned().collect();
-                self.watch.notice(&Event::Planned(outlook));
+                self.tell(&Event::Planned(outlook));
             }
             repeats = if last.as_ref() == Some(&step) { repeats + 1 } else { 0 };
             let most = if matches!(step, Step::AwaitLeafs { .. }) { MOST_LEAF_LOOKS } else { MOST_REPEATS };
@@ -99,7 +99,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 return Err(Stop::NoEffect(Box::new(step)));
             }
             self.watch.allow(&step)?;
-            self.watch.notice(&Event::Begun(step.clone()));
+            self.tell(&Event::Begun(step.clone()));
             match self.take(&step, &look, new_issuer).await {
                 Ok(()) => conflicts = 0,
                 Err(Stop::Fault(Fault::Conflict(object))) => {
@@ -107,15 +107,19 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                     if conflicts > MOST_CONFLICTS {
                         return Err(Stop::Contended(object));
                     }
-                    self.watch.notice(&Event::Changed(object));
+                    self.tell(&Event::Changed(object));
                     last = None;
                     continue;
                 }
                 Err(other) => return Err(other),
             }
-            self.watch.notice(&Event::Proven(step.clone()));
+            self.tell(&Event::Proven(step.clone()));
             last = Some(step);
         }
+    }
+
+    pub(super) fn tell(&mut self, event: &Event) {
+        self.watch.notice(self.mesh.now(), event);
     }
 
     /// Ends the run where it was asked to; keeps the lock otherwise.
@@ -161,7 +165,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
             Step::AwaitLeafs { workloads } => {
                 let waiting: BTreeSet<_> = workloads.iter().collect();
-                self.watch.notice(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
+                self.tell(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
                 // The longest life of a leaf is the longest wait; each look decides whether there is more to wait for.
                 self.mesh.pause(LEAF_LOOK).await;
                 Ok(())
@@ -171,13 +175,13 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
 
     pub(super) async fn write(&mut self, write: Write) -> Result<(), Stop> {
         self.mesh.write(&write, Mode::Do).await?;
-        self.watch.notice(&Event::Written(write.object()));
+        self.tell(&Event::Written(write.object()));
         Ok(())
     }
 
     /// Waits for an operator to see to what cannot be restarted, as long as that was allowed.
     async fn hold(&mut self, request: &Request, holds: Vec<Hold>) -> Result<(), Stop> {
-        self.watch.notice(&Event::Held(holds.clone()));
+        self.tell(&Event::Held(holds.clone()));
         let begun = self.mesh.now();
         loop {
             let waited = self.mesh.now().duration_since(begun);

@@ -2,7 +2,7 @@
 
 mod random;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Options, Stop, Stopper, run};
 use crate::{
@@ -22,7 +22,7 @@ struct Log {
 }
 
 impl Watch for Log {
-    fn notice(&mut self, event: &Event) {
+    fn notice(&mut self, _: Timestamp, event: &Event) {
         match event {
             Event::Proven(step) => self.steps.push(step.clone()),
             Event::Restarting(_) => self.restarts += 1,
@@ -47,7 +47,9 @@ struct Scene {
 impl Scene {
     fn of(snapshot: &Snapshot, rollouts: &[Rollout]) -> Self {
         let mut world = World::of(snapshot, rollouts).unwrap();
-        let made = world.make(SignedDuration::from_hours(24 * 3650), SignedDuration::from_hours(24 * 365)).unwrap();
+        let made = world
+            .make(Goal::Anchor, SignedDuration::from_hours(24 * 3650), SignedDuration::from_hours(24 * 365))
+            .unwrap();
         let materials = Materials { anchor: Some(made.anchor.clone()), issuer: Some(made.issuer.chain.clone()) };
         let request = Request::new(Goal::Anchor, materials);
         Self { simulation: Simulation::new(world), made, request, options: Options::default() }

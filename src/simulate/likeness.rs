@@ -151,6 +151,7 @@ impl World {
             lease: None,
             faults: Vec::new(),
             signer: likenesses.signer,
+            authorities: likenesses.made.into_values().filter(|pair| pair.chain[0].is_self_issued()).collect(),
             leads: BTreeMap::new(),
             refused: Vec::new(),
             writes: 0,

@@ -45,8 +45,14 @@ impl Simulation {
 }
 
 impl World {
-    fn is_killed(&self) -> bool {
+    /// Whether the program was killed, as a fault asked for.
+    pub fn is_killed(&self) -> bool {
         self.faults.iter().any(|fault| matches!(fault, Fault::KilledAfter(write) if self.writes >= *write))
+    }
+
+    /// The program is started again; nobody kills it this time.
+    pub fn revive(&mut self) {
+        self.faults.retain(|fault| !matches!(fault, Fault::KilledAfter(_)));
     }
 
     /// The time by the program's clock.

@@ -31,6 +31,8 @@ pub struct World {
     pub(super) lease: Option<Holder>,
     pub(super) faults: Vec<Fault>,
     pub(super) signer: Signer,
+    /// The likenesses of the anchors, with their keys.
+    pub(super) authorities: Vec<IssuerPair>,
     /// Whether an issuer leads to one of some anchors, by their fingerprints: asked again at every moment.
     pub(super) leads: BTreeMap<(Fingerprint, Vec<Fingerprint>), bool>,
     /// Pairs of live proxies of which one refused the other, once each.
