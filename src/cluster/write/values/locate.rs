@@ -18,9 +18,16 @@ pub(super) struct Scalar {
 
 /// A collection that is open at this point.
 enum Open {
-    /// With the key whose value comes next, and its column; `None` where a key comes next.
-    Mapping(Option<(String, usize)>),
+    /// With the key whose value comes next; `None` where a key comes next.
+    Mapping(Option<Key>),
     Sequence,
+}
+
+struct Key {
+    text: String,
+    column: usize,
+    /// Where it ends, in bytes.
+    end: usize,
 }
 
 /// The scalars whose path `wanted` knows, with what it says of them.
@@ -36,7 +43,8 @@ pub(super) fn scalars(yaml: &str, wanted: impl Fn(&str) -> Option<usize>) -> Res
         match event {
             Event::Scalar(text, ..) if awaits_key => {
                 open.pop();
-                open.push(Open::Mapping(Some((text.into_owned(), span.start.col()))));
+                let key = Key { text: text.into_owned(), column: span.start.col(), end: byte(span.end.index()) };
+                open.push(Open::Mapping(Some(key)));
             }
             Event::MappingStart(..) | Event::SequenceStart(..) | Event::Alias(_) if awaits_key => {
                 return Err("a key in them is no text".to_owned());
@@ -49,13 +57,18 @@ pub(super) fn scalars(yaml: &str, wanted: impl Fn(&str) -> Option<usize>) -> Res
             }
             Event::Alias(_) => finish_value(&mut open),
             Event::Scalar(mut text, style, ..) => {
-                if let Some((which, column)) = path(&open).and_then(|(path, column)| Some((wanted(&path)?, column))) {
-                    let start = byte(span.start.index());
+                if let Some((which, key)) = path(&open).and_then(|(path, key)| Some((wanted(&path)?, key))) {
                     let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                    let (start, end) = if is_block {
+                        block(yaml, key)
+                    } else {
+                        let start = byte(span.start.index());
+                        (start, quoted_end(yaml, start).unwrap_or_else(|| byte(span.end.index())))
+                    };
                     let scalar = Scalar {
                         start,
-                        end: if is_block { block_end(yaml, start, column) } else { byte(span.end.index()) },
-                        block: is_block.then_some(column),
+                        end,
+                        block: is_block.then_some(key.column),
                         ends_with_line_feed: text.ends_with('\n'),
                         is_blank: text.trim().is_empty()
                             || (style == ScalarStyle::Plain && matches!(&*text, "~" | "null" | "Null" | "NULL")),
@@ -79,31 +92,49 @@ fn finish_value(open: &mut [Open]) {
     }
 }
 
-/// The keys that lead here, and the column of the last.
-fn path(open: &[Open]) -> Option<(String, usize)> {
+/// The keys that lead here, and the last of them.
+fn path(open: &[Open]) -> Option<(String, &Key)> {
     let mut path = String::new();
     let mut last = None;
     for one in open {
-        let Open::Mapping(Some((text, column))) = one else { return None };
+        let Open::Mapping(Some(key)) = one else { return None };
         if !path.is_empty() {
             path.push('.');
         }
-        path.push_str(text);
-        last = Some(*column);
+        path.push_str(&key.text);
+        last = Some(key);
     }
-    last.map(|column| (path, column))
+    last.map(|key| (path, key))
 }
 
-/// A block ends before the first line that is not blank and not indented more than its key.
-fn block_end(yaml: &str, start: usize, column: usize) -> usize {
-    let Some(first) = yaml[start..].find('\n') else { return yaml.len() };
+/// A block begins with its `|` or `>` (the parser says where its first line begins) and ends before the first line that
+/// is not blank and not indented more than its key.
+fn block(yaml: &str, key: &Key) -> (usize, usize) {
+    let start = yaml[key.end..].find(['|', '>']).map_or(key.end, |at| key.end + at);
+    let Some(first) = yaml[start..].find('\n') else { return (start, yaml.len()) };
     let mut end = start + first + 1;
     for line in yaml[end..].split_inclusive('\n') {
         let indent = line.len() - line.trim_start_matches(' ').len();
-        if !line.trim().is_empty() && indent <= column {
+        if !line.trim().is_empty() && indent <= key.column {
             break;
         }
         end += line.len();
     }
-    end
+    (start, end)
+}
+
+/// Behind the closing quote (the parser says where the next thing begins); `None` where there are no quotes.
+fn quoted_end(yaml: &str, start: usize) -> Option<usize> {
+    let text = yaml.get(start..)?;
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    let mut rest = text.char_indices().skip(1).peekable();
+    while let Some((at, character)) = rest.next() {
+        match (quote, character) {
+            ('"', '\\') => drop(rest.next()),
+            ('\'', '\'') if rest.peek().is_some_and(|(_, next)| *next == '\'') => drop(rest.next()),
+            _ if character == quote => return Some(start + at + 1),
+            _ => {}
+        }
+    }
+    None
 }
