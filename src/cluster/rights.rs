@@ -16,7 +16,7 @@ const REVIEWS: Kind = Kind { group: "authorization.k8s.io", version: "v1", plura
 const AT_ONCE: usize = 16;
 
 impl LiveMesh {
-    /// Asks for each right (SelfSubjectAccessReview), and returns those that are missing, in their order.
+    /// Asks for each right (`SelfSubjectAccessReview`), and returns those that are missing, in their order.
     pub(super) async fn lacking(&self, rights: &[Right]) -> Result<Vec<Right>, Fault> {
         let asked = stream::iter(rights.to_vec()).map(|right| async move {
             let may = self.may_one(&right).await?;

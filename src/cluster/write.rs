@@ -41,7 +41,7 @@ pub(in crate::cluster) use request::Place;
 pub struct LiveMesh {
     cluster: Cluster,
     namespace: String,
-    /// Workloads with update strategy OnDelete that were restarted here: their pods are replaced one by one, each time
+    /// Workloads with update strategy `OnDelete` that were restarted here: their pods are replaced one by one, each time
     /// that somebody asks how far they are.
     by_hand: Mutex<BTreeSet<WorkloadRef>>,
     /// The uid of Deployment linkerd-identity, which `kubectl describe` finds notes by.

@@ -60,7 +60,7 @@ async fn until(mesh: &LiveMesh, of: &WorkloadRef, mut wanted: impl FnMut(&Rollou
         if wanted(&rollout) {
             return Ok(rollout);
         }
-        if begun.elapsed() > Duration::from_secs(120) {
+        if begun.elapsed() > Duration::from_mins(2) {
             return Err(format!("{rollout:?}").into());
         }
         mesh.pause(Duration::from_millis(500)).await;

@@ -129,7 +129,7 @@ fn spec(name: &str, since: Timestamp, now: Timestamp, transitions: u64) -> Value
     })
 }
 
-/// Kubernetes' MicroTime: exactly six digits below the second.
+/// Kubernetes' `MicroTime`: exactly six digits below the second.
 pub(super) fn micro(at: Timestamp) -> String {
     format!("{at:.6}")
 }

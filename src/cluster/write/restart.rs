@@ -14,11 +14,12 @@ use crate::{
 
 use super::{LiveMesh, Place, request::Patch, rollouts::Rolling};
 
-/// What `kubectl rollout restart` writes into the pod template (kubernetes, staging/src/k8s.io/kubectl/pkg/polymorphichelpers/objectrestarter.go).
+/// What `kubectl rollout restart` writes into the pod template (kubernetes, kubectl's
+/// polymorphichelpers/objectrestarter.go).
 pub(super) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 impl LiveMesh {
-    /// Changes the pod template. Where the update strategy is OnDelete, nothing else would happen: then the pods are
+    /// Changes the pod template. Where the update strategy is `OnDelete`, nothing else would happen: then the pods are
     /// replaced one by one by [`Self::replace_one`], each time that the rollout is asked for.
     pub(super) async fn start_restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), Fault> {
         let Some(rolling) = Rolling::of(&workload.kind) else {
@@ -36,7 +37,7 @@ impl LiveMesh {
         self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Evicts one pod, so that a PodDisruptionBudget is kept. `Err` says why it is not let go.
+    /// Evicts one pod, so that a `PodDisruptionBudget` is kept. `Err` says why it is not let go.
     pub(super) async fn replace_one(&self, workload: &WorkloadRef, pod: &str, uid: &str) -> Result<(), Fault> {
         let place =
             Place { kind: crate::cluster::objects::PODS, word: "Pod", namespace: &workload.namespace, name: pod };

@@ -17,7 +17,7 @@ use crate::{
         objects::{Kind, Listing, Objects as _, PODS, Unread},
         pods::Fold,
     },
-    mesh::{Fault, Rollout},
+    mesh::{Fault, Mesh as _, Rollout},
     snapshot::{Mesh, Workload, WorkloadRef},
 };
 
@@ -32,6 +32,9 @@ const AT_ONCE: usize = 8;
 
 /// With more places than this, one list of everything is less than a list for each.
 const MOST_LISTS: usize = 12;
+
+/// Up to so many workloads that are asked for by name, the pods of complete ones are looked at as well.
+const MOST_LOOKED_AT: usize = 64;
 
 /// The kinds whose pods are replaced by changing a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,8 +84,18 @@ impl LiveMesh {
             _ => of.iter().cloned().collect(),
         };
         let seen = self.statuses(&wanted).await?;
+        for done in seen.iter().filter(|seen| seen.rollout.complete) {
+            self.by_hand().remove(&done.rollout.workload);
+        }
+        let closely = !of.is_empty() && of.len() <= MOST_LOOKED_AT;
         let looked: Vec<_> = stream::iter(seen)
-            .map(|seen| async move { if seen.needs_no_look() { Ok(seen.rollout) } else { self.look(seen).await } })
+            .map(|seen| async move {
+                match seen.rollout.complete {
+                    true if closely => self.look_for_the_ending(seen).await,
+                    false if seen.can_be_looked_at() => self.look(seen).await,
+                    _ => Ok(seen.rollout),
+                }
+            })
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
@@ -160,6 +173,13 @@ impl LiveMesh {
             }
         }
         Ok(rollout)
+    }
+
+    /// A controller no longer counts a pod that is on its way out; its proxy goes on speaking until it has gone.
+    async fn look_for_the_ending(&self, seen: Seen) -> Result<Rollout, Fault> {
+        let mut watched = Watched::new(&seen, None);
+        self.each(PODS, &seen.rollout.workload, &seen.selector, |value| watched.push(value)).await?;
+        Ok(watched.wait_for_the_ending(seen.rollout.clone(), self.now()))
     }
 
     async fn each(

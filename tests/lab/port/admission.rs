@@ -19,7 +19,7 @@ async fn eventually(mesh: &LiveMesh, what: impl Fn(&Admission) -> bool) -> Resul
         if what(&admission) {
             return Ok(admission);
         }
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_mins(1) {
             return Err(format!("{admission:?}").into());
         }
         mesh.pause(Duration::from_millis(500)).await;

@@ -1,3 +1,4 @@
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
@@ -6,6 +7,9 @@ use crate::{
 };
 
 use super::{Rolling, status::Seen};
+
+/// How much longer than its grace period a pod may take to end before that is worth telling.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Finds out which mark the newest pods of a workload carry.
 pub(super) struct Revisions<'a> {
@@ -28,7 +32,7 @@ impl<'a> Revisions<'a> {
         Some(Kind { group: "apps", version: "v1", plural })
     }
 
-    /// Takes a ReplicaSet or ControllerRevision.
+    /// Takes a ReplicaSet or `ControllerRevision`.
     pub(super) fn push(&mut self, value: &Value) {
         let object = Object::new(value);
         if controller(object) != Some(&self.seen.rollout.workload.name) {
@@ -63,8 +67,8 @@ pub(super) struct Watched<'a> {
     newest: Option<String>,
     updated: u32,
     ready: u32,
-    /// Pods that are on their way out.
-    ending: u32,
+    /// Pods that are on their way out: their names, and when they should have gone.
+    ending: Vec<(String, Option<Timestamp>)>,
     trouble: Option<String>,
     /// Older pods: whether they are ready, their names and uids.
     older: Vec<(bool, String, String)>,
@@ -72,7 +76,7 @@ pub(super) struct Watched<'a> {
 
 impl<'a> Watched<'a> {
     pub(super) fn new(seen: &'a Seen, newest: Option<String>) -> Self {
-        Self { seen, newest, updated: 0, ready: 0, ending: 0, trouble: None, older: Vec::new() }
+        Self { seen, newest, updated: 0, ready: 0, ending: Vec::new(), trouble: None, older: Vec::new() }
     }
 
     /// Takes a pod.
@@ -87,7 +91,7 @@ impl<'a> Watched<'a> {
             return;
         }
         if pod.at("/metadata/deletionTimestamp").is_some() {
-            self.ending += 1;
+            self.ending.push((pod.name().to_owned(), pod.time("/metadata/deletionTimestamp")));
             return;
         }
         let is_ready = pod.conditions().iter().any(|one| one.kind == "Ready" && one.status == "True");
@@ -123,10 +127,20 @@ impl<'a> Watched<'a> {
         Rollout { updated: self.updated, ready: self.ready, trouble, ..rollout }
     }
 
+    /// A rollout that is complete but for pods that are still on their way out.
+    pub(super) fn wait_for_the_ending(&self, rollout: Rollout, now: Timestamp) -> Rollout {
+        let overdue = self.ending.iter().find_map(|(name, end)| {
+            let end = end.filter(|end| now.duration_since(*end) > LATE)?;
+            Some(format!("pod {name} should have ended at {end} and is still there: is its node?"))
+        });
+        let trouble = overdue.or_else(|| rollout.trouble.clone());
+        Rollout { complete: rollout.complete && self.ending.is_empty(), trouble, ..rollout }
+    }
+
     /// The pod that goes next where pods are replaced by deleting them: one at a time, an unready one first, the others
     /// from the last name on as a StatefulSet's controller does it.
     pub(super) fn next(&self) -> Option<(&str, &str)> {
-        let steady = self.newest.is_some() && self.ending == 0 && self.ready == self.updated;
+        let steady = self.newest.is_some() && self.ending.is_empty() && self.ready == self.updated;
         let all = self.updated as usize + self.older.len();
         if !steady || all < self.seen.rollout.wanted as usize {
             return None;
@@ -195,7 +209,9 @@ mod tests {
 
     fn watched<'a>(seen: &'a Seen, pods: &[Value]) -> Watched<'a> {
         let mut watched = Watched::new(seen, Revisions::new(seen).newest());
-        pods.iter().for_each(|pod| watched.push(pod));
+        for pod in pods {
+            watched.push(pod);
+        }
         watched
     }
 
@@ -214,6 +230,22 @@ mod tests {
         let new = |name: &str| pod(name, "db-new", true);
         assert_eq!(next(&[new("db-0"), new("db-1"), new("db-2")]), None);
         assert_eq!(watched(&seen, &[old("db-0"), new("db-1")]).judge(seen.rollout.clone()).updated, 1);
+    }
+
+    #[test]
+    fn a_rollout_waits_for_pods_that_are_on_their_way_out() {
+        let seen = seen(Rolling::StatefulSet, 1);
+        let whole = Rollout { complete: true, ..seen.rollout.clone() };
+        let new = pod("db-0", "db-new", true);
+        let mut old = pod("db-1", "db-old", true);
+        old["metadata"]["deletionTimestamp"] = json!("2026-11-21T11:00:00Z");
+        let soon = "2026-11-21T11:00:05Z".parse().unwrap();
+        let late = "2026-11-21T11:05:00Z".parse().unwrap();
+        let judged = watched(&seen, &[new.clone(), old.clone()]).wait_for_the_ending(whole.clone(), soon);
+        assert_eq!((judged.complete, judged.trouble), (false, None));
+        let judged = watched(&seen, &[new.clone(), old]).wait_for_the_ending(whole.clone(), late);
+        assert!(!judged.complete && judged.trouble.unwrap().contains("db-1"));
+        assert!(watched(&seen, &[new]).wait_for_the_ending(whole, late).complete);
     }
 
     #[test]

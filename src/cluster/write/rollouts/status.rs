@@ -57,13 +57,13 @@ impl Seen {
         Self { rollout, rolling, selector: selector(object), revision: revision.map(str::to_owned), observed }
     }
 
-    /// Whether its pods have nothing to add: they are whole, or the controller has not yet made any of them.
-    pub(super) fn needs_no_look(&self) -> bool {
-        self.rollout.complete || !self.observed || self.selector.is_empty()
+    /// Whether there may be pods of the newest template already.
+    pub(super) fn can_be_looked_at(&self) -> bool {
+        self.observed && !self.selector.is_empty()
     }
 }
 
-/// The numbers that `kubectl rollout status` goes by (kubernetes, staging/src/k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go).
+/// The numbers that `kubectl rollout status` goes by (kubernetes, kubectl's `rollout_status.go`).
 struct Counts {
     wanted: u32,
     all: u32,

@@ -101,7 +101,7 @@ fn linkerds_own_values_change_in_these_lines_only() {
         let overrides = String::from_utf8(BASE64.decode(overrides).unwrap()).unwrap();
         for text in [config["data"]["values"].as_str().unwrap(), &overrides] {
             let after = changed(text, &[ANCHORS, CRT, KEY]);
-            let pem = |text: &str| -> String {
+            let pem = |text: &str| -> Vec<String> {
                 let mut inside = false;
                 let outside = text.lines().filter(|line| {
                     let begins = line.trim_start().starts_with("-----BEGIN");
@@ -109,7 +109,7 @@ fn linkerds_own_values_change_in_these_lines_only() {
                     inside = (inside || begins) && !ends;
                     !(inside || ends)
                 });
-                outside.map(|line| format!("{line}\n")).collect()
+                outside.map(str::to_owned).collect()
             };
             assert_eq!(pem(text), pem(&after), "{}", folder.display());
             assert_ne!(text, after);

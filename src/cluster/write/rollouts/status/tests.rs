@@ -2,6 +2,8 @@ use serde_json::json;
 
 use super::*;
 
+const NAME: &str = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
+
 fn deployment(generation: [u64; 2], replicas: [u64; 4]) -> Seen {
     let [wanted, all, updated, available] = replicas;
     Seen::of(
@@ -87,7 +89,6 @@ fn obstacles() {
     let of = |spec: Value| Seen::of(Rolling::Deployment, &json!({"spec": spec})).rollout.obstacle;
     let proxy =
         |env: Value| json!({"template": {"spec": {"initContainers": [{"name": "linkerd-proxy", "env": [env]}]}}});
-    const NAME: &str = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
     assert_eq!(of(json!({"paused": true})), Some(Obstacle::Paused));
     assert_eq!(of(proxy(json!({"name": NAME, "value": "pem"}))), Some(Obstacle::InjectedByHand));
     assert_eq!(of(proxy(json!({"name": NAME, "valueFrom": {"configMapKeyRef": {}}}))), None);
