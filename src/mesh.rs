@@ -4,6 +4,7 @@
 //! Two sides: `cluster` with kube, `simulate` in memory. Time belongs to the port as well: a simulated hour takes no time.
 
 mod fault;
+mod right;
 mod rollout;
 mod write;
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use fault::Fault;
+pub use right::Right;
 pub use rollout::{Obstacle, Rollout};
 pub use write::{Copy, FIELD_MANAGER, IssuerPair, Mode, Write};
 
@@ -81,6 +83,9 @@ pub trait Mesh: Sync {
 
     /// What a new pod in an injected namespace would get.
     fn admission(&self) -> impl Future<Output = Result<Admission, Fault>> + Send;
+
+    /// Which of these rights the user lacks.
+    fn may(&self, rights: &[Right]) -> impl Future<Output = Result<Vec<Right>, Fault>> + Send;
 
     /// Takes the lock, or keeps it where it is held by the same name. `Ok(Some)` is somebody else who holds it.
     fn lock(&self, name: &str) -> impl Future<Output = Result<Option<Holder>, Fault>> + Send;
