@@ -75,7 +75,8 @@ impl Mesh for LiveMesh {
     }
 
     async fn observe(&self, scope: ProbeScope) -> Result<Snapshot, Fault> {
-        let what = Observe { control_plane_namespace: Some(self.namespace.clone()), probe: scope };
+        let what =
+            Observe { control_plane_namespace: Some(self.namespace.clone()), probe: scope, ..Observe::default() };
         Ok(self.cluster.observe(&what, self.now()).await?)
     }
 

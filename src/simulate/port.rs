@@ -6,7 +6,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    mesh::{self, Admission, Holder, Mesh, Mode, ProbeScope, Rollout, Write},
+    mesh::{self, Admission, Holder, Mesh, Mode, ProbeScope, Right, Rollout, Write},
     pki::Bundle,
     snapshot::{Snapshot, WorkloadRef},
 };
@@ -164,6 +164,11 @@ impl Mesh for Simulation {
     async fn admission(&self) -> Result<Admission, mesh::Fault> {
         let world = self.alive()?;
         Ok(Admission::Proxy(Bundle::of(world.injected_anchors())))
+    }
+
+    async fn may(&self, _: &[Right]) -> Result<Vec<Right>, mesh::Fault> {
+        drop(self.alive()?);
+        Ok(Vec::new())
     }
 
     async fn lock(&self, name: &str) -> Result<Option<Holder>, mesh::Fault> {

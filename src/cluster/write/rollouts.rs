@@ -111,7 +111,7 @@ impl LiveMesh {
 
     async fn pods_of_all(&self) -> Result<Mesh, Fault> {
         let mut fold = Fold::new(&self.namespace, &[]);
-        self.cluster.pods(&mut fold).await?;
+        self.cluster.pods(None, &mut fold).await?;
         Ok(fold.finish())
     }
 
