@@ -3,6 +3,7 @@
 mod check;
 mod cluster;
 mod generate;
+mod rehearse;
 mod value;
 
 use std::{ffi::OsString, path::Path};
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Su
 pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
+pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
@@ -37,6 +39,8 @@ pub enum Verb {
     Check(Box<CheckArgs>),
     /// Make the trust anchor and the identity issuer of a new install
     Generate(Box<GenerateArgs>),
+    /// Go through a rotation on a simulated mesh
+    Rehearse(Box<RehearseArgs>),
     /// Say which version this is
     Version(VersionArgs),
 }

@@ -6,6 +6,8 @@
 //! - `sources`: what is read, and which right is missing where it cannot be
 //! - [`decode`]: from objects to what a snapshot holds; pure
 //! - [`pods`]: pods as a stream, folded into workloads
+//! - `write`: [`LiveMesh`], which changes what a plan says and nothing else
+//! - `rights`: what the user may do
 //! - `probe`: what proxies and webhook servers say when they are asked
 
 mod api;
@@ -18,10 +20,13 @@ mod observe;
 #[doc(hidden)]
 pub mod pods;
 mod probe;
+mod rights;
 mod sources;
+mod write;
 
 pub use client::{Cluster, Connect};
 pub use error::Error;
 pub(crate) use error::nearest;
 pub use objects::{Kind, Listing, Objects, Unread};
-pub use observe::{Observe, ProbeScope, read};
+pub use observe::{Observe, read};
+pub use write::LiveMesh;

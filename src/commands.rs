@@ -4,6 +4,7 @@ mod check;
 mod generate;
 mod key;
 mod observe;
+mod rehearse;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -30,6 +31,8 @@ pub enum ExitStatus {
     Warnings = 3,
     /// Something critical was found.
     Critical = 4,
+    /// A safety gate stopped it; the mesh was left whole.
+    Gate = 5,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -61,6 +64,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         }
         Verb::Generate(arguments) => {
             generate::generate(&generate::Settings::resolve(*arguments, Timestamp::now())?, ui)
+        }
+        Verb::Rehearse(arguments) => {
+            runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
         }
         Verb::Version(arguments) => version::version(arguments.output, ui),
     }

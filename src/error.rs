@@ -11,6 +11,7 @@ use crate::{
         authority::{SigningError, Unfit},
         private_key::{InvalidKey, NotGenerated},
     },
+    simulate::NoLikeness,
     snapshot::SCHEMA_VERSION,
 };
 
@@ -89,6 +90,9 @@ pub enum Error {
     /// A namespace or trust domain is none.
     #[error(transparent)]
     Name(#[from] InvalidName),
+    /// No mesh could be simulated.
+    #[error("this mesh cannot be rehearsed on")]
+    NoRehearsal(#[source] NoLikeness),
     /// The answer could not be written.
     #[error("cannot write the answer")]
     Output(#[source] io::Error),

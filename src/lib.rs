@@ -32,10 +32,15 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod error;
+pub mod event;
+pub mod execute;
 pub mod findings;
 pub mod inventory;
 pub mod keyfile;
+pub mod mesh;
 pub mod pki;
+pub mod plan;
+pub mod simulate;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;

@@ -23,6 +23,7 @@ pub use cert_manager::{
 pub use identity::{IdentityEvent, IdentityEventKind, IssuerScheme, IssuerSecret};
 pub use mesh::{
     Admin, BundleRef, ExternalWorkload, Link, Mesh, Namespace, PodGroup, PodRef, PodTrouble, Probe, Unmeshed, Workload,
+    WorkloadRef,
 };
 pub use object::{Meta, Owner};
 pub use source::Source;
@@ -111,4 +112,7 @@ pub struct TrustRoots {
     pub bundle: Option<Bundle>,
     /// When that key was last written, by the object's managed fields.
     pub changed_at: Option<Timestamp>,
+    /// The field manager that wrote it then.
+    #[serde(default)]
+    pub changed_by: Option<String>,
 }

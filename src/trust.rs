@@ -6,6 +6,7 @@
 //! is loaded, an earlier one that it may be old. What is left is unknown, and nothing is concluded from it.
 
 mod refused;
+mod serving;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use refused::{Refused, refused};
+pub use serving::{Serving, serving};
 
 /// Some pods of one workload and the bundle that they verify with.
 #[derive(Clone, Copy, Debug)]

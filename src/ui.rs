@@ -7,6 +7,7 @@ mod error;
 pub mod generate;
 mod look;
 mod prompt;
+pub mod run;
 mod text;
 
 use std::{
@@ -18,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::{cli::GlobalArgs, error::Error};
+use crate::{cli::GlobalArgs, error::Error, execute::Stop};
 
 pub use look::Look;
 
@@ -104,6 +105,11 @@ impl Ui {
     /// Says one line on stderr.
     pub fn say(&self, line: &str) {
         eprintln!("{}", text::clean(line));
+    }
+
+    /// Says on stderr why a run ended before its goal.
+    pub fn stopped(&self, stop: &Stop) {
+        eprint!("{}", error::render(&run::stopped(stop), self.stderr));
     }
 
     /// Says on stderr that `what` is under way, where somebody watches and the log does not say so already.

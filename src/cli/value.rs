@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
 
-use crate::pki::lifetime::Threshold;
+use crate::{pki::lifetime::Threshold, simulate::Fault};
 
 /// A moment as typed: absolute, or relative to a moment that is known only later.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +143,26 @@ pub(super) fn request_timeout(text: &str) -> Result<Duration, String> {
     }
     let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "not a duration such as 30s, 1m or 1m30s".to_owned())
+}
+
+/// Something that goes wrong in a rehearsal.
+pub(super) fn fault(text: &str) -> Result<Fault, String> {
+    let (kind, of) = text.split_once(':').unwrap_or((text, ""));
+    let number = || of.parse().ok().filter(|number| *number > 0).ok_or(format!("`{kind}:` takes a number from 1 on"));
+    let name =
+        || if of.is_empty() { Err(format!("`{kind}:` takes the name of a workload")) } else { Ok(of.to_owned()) };
+    match kind {
+        "kill" => number().map(Fault::KilledAfter),
+        "conflict" => number().map(Fault::ConflictAt),
+        "missed-update" => Ok(Fault::MissedUpdate),
+        "never-ready" => name().map(Fault::NeverReady),
+        "unseen" => name().map(Fault::Unseen),
+        "clock-ahead" => {
+            of.parse().map(Fault::ClockAhead).map_err(|_| "`clock-ahead:` takes a time, such as 10m".to_owned())
+        }
+        _ => Err("no such fault: kill:N, conflict:N, missed-update, never-ready:NAME, unseen:NAME, clock-ahead:TIME"
+            .to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use jiff::Timestamp;
 
-use crate::snapshot::{self, SCHEMA_VERSION, Snapshot};
+use crate::{
+    mesh::ProbeScope,
+    snapshot::{self, SCHEMA_VERSION, Snapshot},
+};
 
 use super::{
     Cluster, Error,
@@ -17,20 +20,6 @@ pub struct Observe {
     pub namespace: Option<String>,
     /// Which proxies to ask what they have loaded and present.
     pub probe: ProbeScope,
-}
-
-/// Which proxies to ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProbeScope {
-    /// None.
-    None,
-    /// The control plane's, and one pod for each distinct bundle.
-    #[default]
-    ControlPlane,
-    /// The control plane's, and one pod for each group of each workload.
-    Sample,
-    /// All.
-    All,
 }
 
 impl Cluster {

@@ -17,8 +17,11 @@ mod tunnel;
 use std::time::Duration;
 
 use self::{known::Known, round::Round};
-use super::{client::Cluster, observe::ProbeScope};
-use crate::snapshot::{Mesh, Probe};
+use super::client::Cluster;
+use crate::{
+    mesh::ProbeScope,
+    snapshot::{Mesh, Probe},
+};
 
 pub(crate) use self::served::served;
 

@@ -92,17 +92,18 @@ impl<'a, O: Objects> Reader<'a, O> {
     /// `wanted`, and the mesh says that there may be others.
     pub(super) async fn mesh(&self, namespaces: &[Namespace], wanted: Option<&str>) -> Source<Mesh> {
         let mut fold = Fold::new(self.namespace, namespaces);
-        let Some(wanted) = wanted else { return self.pods_of([None], &mut fold).await.map(|()| fold.finish()) };
-        let everywhere = self.pods_of([None], &mut fold).await;
+        let Some(wanted) = wanted else { return self.pods_of(&[None], &mut fold).await.map(|()| fold.finish()) };
+        let everywhere = self.pods_of(&[None], &mut fold).await;
         let Source::Forbidden(_) = everywhere else { return everywhere.map(|()| fold.finish()) };
         let mut only = vec![self.namespace.to_owned(), wanted.to_owned()];
         only.dedup();
-        let read = self.pods_of(only.iter().map(|namespace| Some(namespace.as_str())), &mut fold).await;
+        let places: Vec<Option<&str>> = only.iter().map(|namespace| Some(namespace.as_str())).collect();
+        let read = self.pods_of(&places, &mut fold).await;
         read.map(|()| Mesh { only, ..fold.finish() })
     }
 
-    async fn pods_of<'n>(&self, places: impl IntoIterator<Item = Option<&'n str>>, fold: &mut Fold) -> Source<()> {
-        for place in places {
+    async fn pods_of(&self, places: &[Option<&str>], fold: &mut Fold) -> Source<()> {
+        for &place in places {
             if let Err(unread) = self.note(self.objects.pods(place, fold).await) {
                 return unread.into();
             }

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use crate::{
     cli::{ClusterArgs, ProbeArg},
-    cluster::{Cluster, Connect, Observe, ProbeScope},
+    cluster::{Cluster, Connect, Observe},
     error::Error,
+    mesh::ProbeScope,
     snapshot::{SCHEMA_VERSION, Snapshot},
     ui::Ui,
 };
@@ -67,7 +68,7 @@ impl Origin {
     }
 }
 
-fn read_file(file: &Path) -> Result<Snapshot, Error> {
+pub(super) fn read_file(file: &Path) -> Result<Snapshot, Error> {
     let mut text = Vec::new();
     let read = if file == Path::new("-") {
         io::stdin().lock().read_to_end(&mut text).map(drop)

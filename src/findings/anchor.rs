@@ -1,7 +1,7 @@
 //! Family A: the trust anchors in the ConfigMap.
 
 use crate::{
-    pki::{Bundle, Certificate, lifetime::Stage},
+    pki::{Bundle, Certificate, KeyAlgorithm, lifetime::Stage},
     snapshot::{Mesh, Source},
 };
 

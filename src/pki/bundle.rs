@@ -78,8 +78,11 @@ impl Bundle {
 
     /// A bundle of the given certificates, as if read from their PEM.
     pub fn of(certificates: impl IntoIterator<Item = Certificate>) -> Self {
-        let text: String = certificates.into_iter().map(|certificate| certificate.to_pem()).collect();
-        Self::parse(&text)
+        let certificates: Vec<Certificate> = certificates.into_iter().collect();
+        let text: String = certificates.iter().map(Certificate::to_pem).collect();
+        let loads = !certificates.is_empty();
+        let text_sha256 = Fingerprint::of(text.as_bytes());
+        Self { certificates, problems: Vec::new(), text_sha256, loads, loads_in_identity: loads }
     }
 
     /// The certificates as a set of fingerprints: how bundles are compared.

@@ -1,6 +1,10 @@
 //! One X.509 certificate and the facts about it that Linkerd cares about.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::Timestamp;
@@ -40,6 +44,9 @@ struct Facts {
     raw_subject: Vec<u8>,
     raw_issuer: Vec<u8>,
     dns_names: Vec<String>,
+    /// Whose signature it bears, by fingerprint, as far as that was asked: the answer never changes, and a plan asks for
+    /// it thousands of times.
+    signed_by: Mutex<BTreeMap<Fingerprint, bool>>,
 }
 
 /// What extended key usage allows, which is everything where it is absent.
@@ -182,7 +189,11 @@ impl Certificate {
 
     /// Whether `authority` is named as its issuer and its key made the signature. Says nothing of time or purpose.
     pub fn is_signed_by(&self, authority: &Self) -> bool {
-        self.names_as_issuer(authority) && self.signature_verifies(authority)
+        if !self.names_as_issuer(authority) {
+            return false;
+        }
+        let mut known = self.0.signed_by.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(authority.fingerprint()).or_insert_with(|| self.signature_verifies(authority))
     }
 
     fn signature_verifies(&self, authority: &Self) -> bool {
@@ -244,6 +255,7 @@ impl Facts {
             raw_subject: parsed.subject().as_raw().to_vec(),
             raw_issuer: parsed.issuer().as_raw().to_vec(),
             dns_names: dns_names(parsed),
+            signed_by: Mutex::default(),
         })
     }
 }

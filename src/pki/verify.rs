@@ -119,6 +119,16 @@ pub fn issuer_as_proxy(chain: &[Certificate], anchors: &[Certificate], now: Time
     climb(issuer, &Above { extra, anchors, by: Verifier::Proxy, now }, 0)
 }
 
+/// Whether `anchor` vouches for the issuer that `chain` begins with, whatever the time.
+pub fn leads_to(chain: &[Certificate], anchor: &Certificate) -> bool {
+    let Some((issuer, above)) = chain.split_first() else { return false };
+    let between = || above.iter().enumerate().find(|(_, authority)| issuer.is_signed_by(authority));
+    issuer == anchor
+        || issuer.is_signed_by(anchor)
+        // Each authority is climbed once, so a chain that bites its own tail ends.
+        || between().is_some_and(|(index, _)| leads_to(&above[index..], anchor))
+}
+
 /// What an issuer is verified with.
 struct Above<'a> {
     extra: &'a [Certificate],

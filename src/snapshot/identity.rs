@@ -24,6 +24,9 @@ pub struct IssuerSecret {
     pub unread: Option<Bundle>,
     /// When its data were last written, by the object's managed fields.
     pub changed_at: Option<Timestamp>,
+    /// The field manager that wrote them then.
+    #[serde(default)]
+    pub changed_by: Option<String>,
 }
 
 /// The layout of the issuer Secret: identity goes by its flag `-identity-scheme`, which the charts set to

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,18 @@ pub struct Workload {
     pub component: Option<String>,
     /// Its pods by what they load.
     pub groups: Vec<PodGroup>,
+}
+
+/// Which workload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadRef {
+    /// Namespace.
+    pub namespace: String,
+    /// Kind, as in [`Workload::kind`].
+    pub kind: String,
+    /// Name.
+    pub name: String,
 }
 
 /// Pods of one workload that load the same bundle.
@@ -192,8 +206,19 @@ impl Workload {
         self.groups.iter().map(|group| group.pods).sum()
     }
 
-    /// `namespace/kind/name` in the way kubectl takes it, such as `deploy/web -n emojivoto` without the flag.
+    /// Its namespace, name and kind, such as `emojivoto/web Deployment`.
     pub fn reference(&self) -> String {
-        format!("{}/{} {}", self.namespace, self.name, self.kind)
+        self.key().to_string()
+    }
+
+    /// Which workload it is.
+    pub fn key(&self) -> WorkloadRef {
+        WorkloadRef { namespace: self.namespace.clone(), kind: self.kind.clone(), name: self.name.clone() }
+    }
+}
+
+impl fmt::Display for WorkloadRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} {}", self.namespace, self.name, self.kind)
     }
 }

@@ -6,10 +6,16 @@ use std::{
 };
 
 use lab::{cluster::Cluster, parts::Part};
+use linkerd_certs::cluster::{self, Connect, LiveMesh};
 use serde_json::Value;
 
 pub type Failure = Box<dyn std::error::Error>;
 pub type Result<T = ()> = std::result::Result<T, Failure>;
+
+/// The lab to use: the usual one, or another beside it.
+pub fn lab_name() -> String {
+    std::env::var("LINKERD_CERTS_TEST_LAB").unwrap_or_else(|_| lab::cluster::DEFAULT.to_owned())
+}
 
 /// A cluster with a mesh, and how to reach it.
 pub struct Target {
@@ -28,7 +34,7 @@ impl Target {
 
     /// The lab; what only the lab can do is not asked of a given context.
     pub async fn lab() -> Result<Self> {
-        let cluster = Cluster::up(lab::cluster::DEFAULT).await?;
+        let cluster = Cluster::up(&lab_name()).await?;
         Ok(Self { kubeconfig: Some(cluster.kubeconfig()), context: None })
     }
 
@@ -40,6 +46,13 @@ impl Target {
     /// Whether a cluster was named that is not the lab.
     pub fn is_given() -> bool {
         std::env::var_os("LINKERD_CERTS_TEST_CONTEXT").is_some()
+    }
+
+    /// The live side of the port, without the binary around it.
+    pub async fn live(&self) -> Result<LiveMesh> {
+        let connect =
+            Connect { kubeconfig: self.kubeconfig.clone(), context: self.context.clone(), ..Connect::default() };
+        Ok(LiveMesh::new(cluster::Cluster::connect(&connect).await?, "linkerd"))
     }
 
     /// Runs the binary.

@@ -3,10 +3,11 @@
 //! * [`states`]: the lab's named states, one after the other on one cluster: the cause is named first.
 //! * [`edits`]: changes and their undoing on whatever cluster is given, the lab's or one with a real Linkerd:
 //!   `LINKERD_CERTS_TEST_CONTEXT` names a kubeconfig context that has Linkerd and the lab's workloads.
+//! * [`port`]: the live side of the port, method by method.
 //! * [`recorded`]: states that a real mesh's API server returned, served again by a real API server.
 //! * [`surroundings`]: a user with few rights, a server that is not there or breaks off.
 //!
-//! Run with `--test-threads 1`: there is one cluster.
+//! Run with `--test-threads 1`: there is one cluster. `LINKERD_CERTS_TEST_LAB` names another lab than the usual one.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +19,7 @@
 
 mod edits;
 mod harness;
+mod port;
 mod recorded;
 mod states;
 mod surroundings;

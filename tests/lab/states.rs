@@ -2,7 +2,7 @@
 
 use lab::{cluster::Cluster, install::Mesh, state};
 
-use crate::harness::{Result, Target};
+use crate::harness::{Result, Target, lab_name};
 
 /// A state, all causes it must show (warnings and worse, in their order), and the exit code.
 const EXPECTED: &[(&str, &[&str], i32)] = &[
@@ -50,7 +50,7 @@ async fn check_names_the_cause_first_in_every_state() -> Result {
     }
     let only = std::env::var("LINKERD_CERTS_TEST_STATES").ok();
     let target = Target::lab().await?;
-    let mesh = Mesh::of_lab(&Cluster::require(lab::cluster::DEFAULT)?).await?;
+    let mesh = Mesh::of_lab(&Cluster::require(&lab_name())?).await?;
     let mut wrong = Vec::new();
     for (name, causes, code) in EXPECTED {
         if only.as_ref().is_some_and(|only| !only.split(',').any(|one| one == *name)) {

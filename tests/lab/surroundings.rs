@@ -9,14 +9,14 @@ use std::{
 
 use lab::cluster::Cluster;
 
-use crate::harness::{Result, Target};
+use crate::harness::{Result, Target, lab_name};
 
 #[tokio::test]
 async fn a_user_without_rights_is_told_which_are_missing() -> Result {
     if Target::is_given() {
         return Ok(());
     }
-    let cluster = Cluster::up(lab::cluster::DEFAULT).await?;
+    let cluster = Cluster::up(&lab_name()).await?;
     let mesh = lab::install::Mesh::of_lab(&cluster).await?;
     lab::state::set(&mesh, "forbidden", None).await?;
 

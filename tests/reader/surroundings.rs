@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use linkerd_certs::{
-    cluster::{Cluster, Connect, Error, Observe, ProbeScope},
+    cluster::{Cluster, Connect, Error, Observe},
+    mesh::ProbeScope,
     snapshot::Snapshot,
 };
 use serde_json::{Value, json};

@@ -11,10 +11,12 @@ use super::{Object, values};
 pub fn trust_roots(value: &Value) -> TrustRoots {
     const KEY: &str = "ca-bundle.crt";
     let object = Object::new(value);
+    let written = object.written(&["f:data", "f:ca-bundle.crt"]);
     TrustRoots {
         meta: object.meta("ConfigMap"),
         bundle: object.entry("/data", KEY).map(Bundle::parse),
-        changed_at: object.written_at(&["f:data", "f:ca-bundle.crt"]),
+        changed_at: written.map(|(at, _)| at),
+        changed_by: written.map(|(_, manager)| manager.to_owned()),
     }
 }
 

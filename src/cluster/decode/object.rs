@@ -101,15 +101,15 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// When a manager last wrote something under `path` of its fields, such as `["f:data"]`; the newest of them.
-    pub fn written_at(self, path: &[&str]) -> Option<Timestamp> {
+    /// When something under `path` of its fields, such as `["f:data"]`, was last written, and the manager who did.
+    pub fn written(self, path: &[&str]) -> Option<(Timestamp, &'a str)> {
         self.items("/metadata/managedFields")
             .filter(|entry| {
                 let fields = entry.at("/fieldsV1");
                 path.iter().try_fold(fields, |fields, key| Some(fields?.get(key))).flatten().is_some()
             })
-            .filter_map(|entry| entry.time("/time"))
-            .max()
+            .filter_map(|entry| Some((entry.time("/time")?, entry.text("/manager").unwrap_or_default())))
+            .max_by_key(|(at, _)| *at)
     }
 
     /// `status.conditions`.
@@ -164,9 +164,9 @@ mod tests {
             {"manager": "labeler", "time": "2026-11-21T12:00:00Z", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
             {"manager": "edit", "time": "2026-11-21T10:00:00Z", "fieldsV1": {"f:data": {".": {}, "f:ca-bundle.crt": {}}}},
         ]}});
-        let written = Object::new(&value).written_at(&["f:data", "f:ca-bundle.crt"]);
-        assert_eq!(written, Some("2026-11-21T10:00:00Z".parse().unwrap()));
-        assert_eq!(Object::new(&value).written_at(&["f:data", "f:other"]), None);
+        let written = Object::new(&value).written(&["f:data", "f:ca-bundle.crt"]);
+        assert_eq!(written, Some(("2026-11-21T10:00:00Z".parse().unwrap(), "edit")));
+        assert_eq!(Object::new(&value).written(&["f:data", "f:other"]), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
 pub fn issuer(value: &Value, configured: Option<IssuerScheme>) -> IssuerSecret {
     let secret = Secret::new(value);
     let scheme = configured.unwrap_or_else(|| by_keys(&secret));
+    let written = secret.object.written(&["f:data"]);
     IssuerSecret {
         meta: secret.meta(),
         scheme,
@@ -24,7 +25,8 @@ pub fn issuer(value: &Value, configured: Option<IssuerScheme>) -> IssuerSecret {
         key: secret.key(scheme.private_key()),
         ca: secret.pem("ca.crt"),
         unread: secret.pem(scheme.other().certificate_key()),
-        changed_at: secret.object.written_at(&["f:data"]),
+        changed_at: written.map(|(at, _)| at),
+        changed_by: written.map(|(_, manager)| manager.to_owned()),
     }
 }
 

@@ -1,0 +1,70 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::simulate::Fault;
+
+use super::{ProbeArg, value};
+
+const EXAMPLES: &str = "\
+Examples:
+  rehearse rotate-anchor                             on a built-in mesh
+  rehearse rotate-anchor --snapshot mesh.json        on a likeness of yours
+  rehearse rotate-anchor --fault kill:7              killed after its 7th
+                                                     write, then run again
+  rehearse rotate-anchor --fault never-ready:web     a rollout that fails
+
+Nothing is sent anywhere: the mesh is simulated, by Linkerd's own rules, with
+keys of its own. `check -o snapshot > mesh.json` saves yours, without keys.";
+
+/// `rehearse`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RehearseArgs {
+    /// What to rehearse.
+    #[command(subcommand)]
+    pub what: Rehearsal,
+}
+
+/// What can be rehearsed.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Rehearsal {
+    /// Replace the trust anchor and the issuer of a simulated mesh
+    RotateAnchor(RehearseRotation),
+    /// Replace the issuer of a simulated mesh under its present anchor
+    RotateIssuer(RehearseRotation),
+}
+
+/// How to rehearse a rotation.
+#[derive(Clone, Debug, Args)]
+pub struct RehearseRotation {
+    /// A mesh like the one in this snapshot, instead of the built-in one; - reads stdin
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// What goes wrong: kill:N (after write N), conflict:N, missed-update, never-ready:NAME, unseen:NAME or
+    /// clock-ahead:TIME; may be given more than once
+    #[arg(long = "fault", value_name = "FAULT", value_parser = value::fault)]
+    pub faults: Vec<Fault>,
+    /// What becomes of proxies that still trust the old anchor: now (they are restarted) or lazy (they drop it when they
+    /// are replaced for another reason)
+    #[arg(long, value_name = "WHEN", default_value = "now", hide_possible_values = true)]
+    pub trim: TrimArg,
+    /// Wait for leafs to renew themselves instead of restarting their pods
+    #[arg(long)]
+    pub patient: bool,
+    /// How many workloads are restarted at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    pub max_parallel: usize,
+    /// Which proxies are asked between the steps: sample or all
+    #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
+    pub probe: ProbeArg,
+}
+
+/// When proxies drop the old anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TrimArg {
+    /// They are restarted.
+    Now,
+    /// When they are replaced for another reason.
+    Lazy,
+}

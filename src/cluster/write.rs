@@ -1,0 +1,122 @@
+//! The live side of the port [`Mesh`]: each change is as small as it can be, names the version that it was planned
+//! against, and is made as field manager `linkerd-certs`.
+//!
+//! - `request`: one request to the API server, and what its refusal means
+//! - `trust_roots`, `issuer`, `copies`: the objects that a plan writes; `values` edits YAML text in place
+//! - `rollouts`, `restart`: workloads and their pods
+//! - `admission`: what a new pod would get
+//! - `lock`, `export`, `note`: what surrounds a run
+//!
+//! A private key is wiped from every buffer of this room after use. Those of the HTTP client and the TLS stack are out
+//! of its reach.
+
+mod admission;
+mod copies;
+mod export;
+mod issuer;
+mod lock;
+mod note;
+mod request;
+mod restart;
+mod rollouts;
+mod secret;
+mod trust_roots;
+mod values;
+
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+
+use crate::{
+    mesh::{Admission, Fault, Holder, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    snapshot::{Snapshot, WorkloadRef},
+};
+
+use super::{Cluster, Observe};
+
+pub(in crate::cluster) use request::Place;
+
+/// A live control plane, as a plan acts on it.
+pub struct LiveMesh {
+    cluster: Cluster,
+    namespace: String,
+    /// Workloads with update strategy `OnDelete` that were restarted here: their pods are replaced one by one, each time
+    /// that somebody asks how far they are.
+    by_hand: Mutex<BTreeSet<WorkloadRef>>,
+    /// The uid of Deployment linkerd-identity, which `kubectl describe` finds notes by.
+    identity: OnceCell<String>,
+}
+
+impl LiveMesh {
+    /// The control plane in `namespace` of a cluster that answered.
+    pub fn new(cluster: Cluster, namespace: impl Into<String>) -> Self {
+        Self { cluster, namespace: namespace.into(), by_hand: Mutex::default(), identity: OnceCell::new() }
+    }
+
+    /// The cluster that it is in.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The control plane's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}
+
+impl Mesh for LiveMesh {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    async fn observe(&self, scope: ProbeScope) -> Result<Snapshot, Fault> {
+        let what =
+            Observe { control_plane_namespace: Some(self.namespace.clone()), probe: scope, ..Observe::default() };
+        Ok(self.cluster.observe(&what, self.now()).await?)
+    }
+
+    async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, Fault> {
+        self.read_rollouts(of).await
+    }
+
+    async fn write(&self, write: &Write, mode: Mode) -> Result<(), Fault> {
+        match write {
+            Write::TrustRoots { anchors, against } => self.write_trust_roots(anchors, against, mode).await,
+            Write::Issuer { pair, anchors, against } => self.write_issuer(pair, anchors, against, mode).await,
+            Write::Copy { copy, anchors, against } => self.write_copy(*copy, anchors, against, mode).await,
+        }
+    }
+
+    async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), Fault> {
+        self.start_restart(workload, mode).await
+    }
+
+    async fn admission(&self) -> Result<Admission, Fault> {
+        self.admit().await
+    }
+
+    async fn may(&self, rights: &[Right]) -> Result<Vec<Right>, Fault> {
+        self.lacking(rights).await
+    }
+
+    async fn lock(&self, name: &str) -> Result<Option<Holder>, Fault> {
+        self.take_lock(name).await
+    }
+
+    async fn unlock(&self, name: &str) -> Result<(), Fault> {
+        self.give_lock_back(name).await
+    }
+
+    async fn export(&self) -> Result<Vec<serde_json::Value>, Fault> {
+        self.export_all().await
+    }
+
+    async fn note(&self, reason: &str, message: &str) {
+        self.put_note(reason, message).await;
+    }
+}

@@ -1,0 +1,104 @@
+use std::collections::BTreeSet;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::Value;
+
+use crate::{
+    cluster::objects::{CONFIG_MAPS, Kind, SECRETS},
+    mesh::{Fault, Mesh as _, ProbeScope},
+    snapshot::{Snapshot, WebhookKind},
+};
+
+use super::{LiveMesh, Place};
+
+/// How many are read at once.
+const AT_ONCE: usize = 8;
+
+impl LiveMesh {
+    /// Reads everything that a plan may touch; what is not there is left out.
+    pub(super) async fn export_all(&self) -> Result<Vec<Value>, Fault> {
+        let snapshot = self.observe(ProbeScope::None).await?;
+        let reads: Vec<_> = places(&snapshot).into_iter().map(|place| self.export_one(place)).collect();
+        let read = stream::iter(reads);
+        let found: Vec<Option<Value>> = read.buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().map(without_managers).collect())
+    }
+
+    async fn export_one(&self, (kind, word, namespace, name): Owned) -> Result<Option<Value>, Fault> {
+        self.find(Place { kind, word, namespace: &namespace, name: &name }).await
+    }
+}
+
+/// A [`Place`]: kind, its word, namespace and name.
+type Owned = (Kind, &'static str, String, String);
+
+/// Kind and name of each, in the order of a backup: the control plane's own first.
+fn places(snapshot: &Snapshot) -> Vec<Owned> {
+    let own = [
+        (CONFIG_MAPS, "ConfigMap", "linkerd-identity-trust-roots"),
+        (CONFIG_MAPS, "ConfigMap", "linkerd-config"),
+        (SECRETS, "Secret", "linkerd-config-overrides"),
+        (SECRETS, "Secret", "linkerd-identity-issuer"),
+    ];
+    let mut places: Vec<_> =
+        own.into_iter().map(|(kind, word, name)| (kind, word, snapshot.namespace.clone(), name.to_owned())).collect();
+    let mut named = BTreeSet::new();
+    for webhook in snapshot.webhooks.items() {
+        let (kind, word) = match webhook.kind {
+            WebhookKind::Mutating => (admission("mutatingwebhookconfigurations"), "MutatingWebhookConfiguration"),
+            WebhookKind::Validating => (admission("validatingwebhookconfigurations"), "ValidatingWebhookConfiguration"),
+            WebhookKind::ApiService => {
+                (Kind { group: "apiregistration.k8s.io", version: "v1", plural: "apiservices" }, "APIService")
+            }
+        };
+        let configuration = (kind, word, String::new(), webhook.meta.name.clone());
+        let secret = webhook
+            .secret
+            .found()
+            .map(|secret| (SECRETS, "Secret", secret.meta.namespace.clone(), secret.meta.name.clone()));
+        for place in secret.into_iter().chain([configuration]) {
+            if named.insert((place.1, place.2.clone(), place.3.clone())) {
+                places.push(place);
+            }
+        }
+    }
+    places
+}
+
+const fn admission(plural: &'static str) -> Kind {
+    Kind { group: "admissionregistration.k8s.io", version: "v1", plural }
+}
+
+/// Who wrote which field is of no use in a backup, and most of its length.
+fn without_managers(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestMesh;
+
+    #[test]
+    fn all_that_may_be_touched_and_each_once() {
+        let places = places(&TestMesh::healthy().snapshot);
+        let names: Vec<_> =
+            places.iter().map(|(_, word, namespace, name)| format!("{word} {namespace}/{name}")).collect();
+        assert_eq!(
+            names,
+            [
+                "ConfigMap linkerd/linkerd-identity-trust-roots",
+                "ConfigMap linkerd/linkerd-config",
+                "Secret linkerd/linkerd-config-overrides",
+                "Secret linkerd/linkerd-identity-issuer",
+                "Secret linkerd/linkerd-proxy-injector-k8s-tls",
+                "MutatingWebhookConfiguration /linkerd-proxy-injector-webhook-config",
+                "Secret linkerd/linkerd-sp-validator-k8s-tls",
+                "ValidatingWebhookConfiguration /linkerd-sp-validator-webhook-config",
+            ]
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! What happens while a plan is carried out, for whoever watches: a screen, a record, a test. Pure data.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    pki::Fingerprint,
+    plan::{Done, Hold, Outlook, Step},
+    snapshot::WorkloadRef,
+};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The lock was taken.
+    Locked,
+    /// Everything that may be touched was saved.
+    BackedUp(std::path::PathBuf),
+    /// The mesh was read, and this is what is left to do.
+    Planned(Outlook),
+    /// A step begins.
+    Begun(Step),
+    /// An object was written.
+    Written(&'static str),
+    /// A workload's pods are being replaced.
+    Restarting(WorkloadRef),
+    /// All of its pods are new and ready.
+    Restarted(WorkloadRef, Duration),
+    /// Something is waited for; the text says what.
+    Waiting(String),
+    /// The step had its effect: it was looked at, not assumed.
+    Proven(Step),
+    /// Somebody else changed the mesh; it is read again.
+    Changed(String),
+    /// Identity missed the new issuer and is restarted.
+    MissedUpdate,
+    /// Identity refused this issuer; the one before was put back.
+    PutBack(Fingerprint),
+    /// These workloads are waited for; an operator has to see to them.
+    Held(Vec<Hold>),
+    /// It is done.
+    Finished(Done),
+}
+
+/// Whoever watches.
+pub trait Watch {
+    /// Takes notice of an event at this moment.
+    fn notice(&mut self, at: Timestamp, event: &Event);
+
+    /// Whether `step` may be taken. Asked before each; an interactive run asks its operator.
+    ///
+    /// # Errors
+    /// Why the run ends here.
+    fn allow(&mut self, step: &Step) -> Result<(), crate::execute::Stop>;
+}

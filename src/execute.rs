@@ -1,0 +1,71 @@
+//! Carries a plan out over the port: reads, asks the planner, takes one step, proves it, and reads again.
+//!
+//! Nothing is remembered between two steps but what cannot be read from the mesh: the private keys, and when a wait
+//! began. Every step is safe to be cut off in, so a kill, a lost connection and Ctrl-C all end the same way: the mesh
+//! works, and the same command goes on.
+
+mod issuer;
+mod restart;
+mod run;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::mesh::{IssuerPair, ProbeScope};
+
+pub use run::run;
+pub use stop::Stop;
+
+/// How a plan is carried out.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which proxies are asked between steps.
+    pub probe: ProbeScope,
+    /// How many workloads are restarted at once.
+    pub at_once: usize,
+    /// How long one workload may take to replace its pods.
+    pub rollout_deadline: Duration,
+    /// How long is waited for what an operator has to see to.
+    pub hold: Duration,
+    /// Who holds the lock.
+    pub holder: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            probe: ProbeScope::Sample,
+            at_once: 8,
+            rollout_deadline: Duration::from_mins(5),
+            hold: Duration::ZERO,
+            holder: "linkerd-certs".to_owned(),
+        }
+    }
+}
+
+/// Asks a run to end at the next safe place.
+#[derive(Clone, Debug, Default)]
+pub struct Stopper(Arc<AtomicBool>);
+
+impl Stopper {
+    /// Asks.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked.
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The issuer that a run may bring in, with its key.
+pub type NewIssuer = Option<IssuerPair>;

@@ -1,0 +1,225 @@
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use secrecy::ExposeSecret as _;
+
+use crate::{
+    event::{Event, Watch},
+    mesh::{Copy, Fault, IssuerPair, Mesh, Mode, ProbeScope, Write},
+    plan::{Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why, next, outlook},
+    snapshot::{Snapshot, WorkloadRef},
+};
+
+use super::{Options, Stop, Stopper, issuer, restart};
+
+/// So often in a row may somebody else change the mesh before the run gives up.
+const MOST_CONFLICTS: u32 = 5;
+/// So often may one step come up again without anything having changed.
+const MOST_REPEATS: u32 = 3;
+/// Between two looks at leafs that renew themselves.
+const LEAF_LOOK: Duration = Duration::from_mins(5);
+/// A leaf lives for a day at most; one that is not renewed by then is not renewed at all.
+const MOST_LEAF_LOOKS: u32 = 25 * 12;
+/// Between two looks at what an operator has to see to.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What a run works with.
+pub(super) struct Run<'a, M, W> {
+    pub(super) mesh: &'a M,
+    pub(super) options: &'a Options,
+    pub(super) stopper: &'a Stopper,
+    pub(super) watch: &'a mut W,
+}
+
+/// Carries out what `request` wants, from wherever the mesh stands.
+///
+/// # Errors
+/// Why it ended before its goal; the mesh is safe, and running it again goes on.
+pub async fn run<M: Mesh, W: Watch>(
+    mesh: &M,
+    request: &Request,
+    new_issuer: Option<&IssuerPair>,
+    options: &Options,
+    stopper: &Stopper,
+    watch: &mut W,
+) -> Result<Done, Stop> {
+    if let Some(holder) = mesh.lock(&options.holder).await? {
+        return Err(Stop::Locked(holder));
+    }
+    let mut run = Run { mesh, options, stopper, watch };
+    run.tell(&Event::Locked);
+    let ended = run.walk(request, new_issuer).await;
+    // A lock that cannot be given back runs out by itself.
+    let _ = mesh.unlock(&options.holder).await;
+    ended
+}
+
+/// One look at the mesh.
+pub(super) struct Look {
+    pub(super) snapshot: Snapshot,
+    pub(super) standing: Standing,
+}
+
+impl<M: Mesh, W: Watch> Run<'_, M, W> {
+    async fn walk(&mut self, request: &Request, new_issuer: Option<&IssuerPair>) -> Result<Done, Stop> {
+        let (mut conflicts, mut repeats) = (0, 0);
+        let mut last: Option<Step> = None;
+        let mut told: VecDeque<Step> = VecDeque::new();
+        loop {
+            self.go_on().await?;
+            let mut look = self.look(self.options.probe).await?;
+            let mut decided = next(&look.standing, request);
+            if self.options.probe != ProbeScope::All && is_in_doubt(&look.standing, &decided) {
+                look = self.look(ProbeScope::All).await?;
+                decided = next(&look.standing, request);
+            }
+            let step = match decided {
+                Next::Do(step) => step,
+                Next::Done(done) => {
+                    self.tell(&Event::Finished(done.clone()));
+                    return Ok(done);
+                }
+                Next::Refuse(refusal) => return Err(Stop::Refused(Box::new(refusal))),
+                Next::Hold(holds) => {
+                    self.hold(request, holds).await?;
+                    continue;
+                }
+            };
+            // The plan is told anew where it is not going as it was told.
+            if told.pop_front().as_ref() != Some(&step) {
+                let outlook = outlook(&look.standing, request);
+                told = outlook.steps.iter().skip(1).cloned().collect();
+                self.tell(&Event::Planned(outlook));
+            }
+            repeats = if last.as_ref() == Some(&step) { repeats + 1 } else { 0 };
+            let most = if matches!(step, Step::AwaitLeafs { .. }) { MOST_LEAF_LOOKS } else { MOST_REPEATS };
+            if repeats > most {
+                return Err(Stop::NoEffect(Box::new(step)));
+            }
+            self.watch.allow(&step)?;
+            self.tell(&Event::Begun(step.clone()));
+            match self.take(&step, &look, new_issuer).await {
+                Ok(()) => conflicts = 0,
+                Err(Stop::Fault(Fault::Conflict(object))) => {
+                    conflicts += 1;
+                    if conflicts > MOST_CONFLICTS {
+                        return Err(Stop::Contended(object));
+                    }
+                    self.tell(&Event::Changed(object));
+                    last = None;
+                    continue;
+                }
+                Err(other) => return Err(other),
+            }
+            self.tell(&Event::Proven(step.clone()));
+            last = Some(step);
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: &Event) {
+        self.watch.notice(self.mesh.now(), event);
+    }
+
+    /// Ends the run where it was asked to; keeps the lock otherwise.
+    pub(super) async fn go_on(&self) -> Result<(), Stop> {
+        if self.stopper.is_stopped() {
+            return Err(Stop::Asked);
+        }
+        match self.mesh.lock(&self.options.holder).await? {
+            Some(holder) => Err(Stop::Locked(holder)),
+            None => Ok(()),
+        }
+    }
+
+    async fn look(&self, scope: ProbeScope) -> Result<Look, Stop> {
+        let snapshot = self.mesh.observe(scope).await?;
+        let rollouts = self.mesh.rollouts(&[]).await?;
+        let standing = Standing::of(&snapshot, &rollouts);
+        Ok(Look { snapshot, standing })
+    }
+
+    async fn take(&mut self, step: &Step, look: &Look, new_issuer: Option<&IssuerPair>) -> Result<(), Stop> {
+        match step {
+            Step::TrustRoots { anchors, .. } => {
+                let against = version(&look.snapshot, None);
+                self.write(Write::TrustRoots { anchors: anchors.clone(), against }).await
+            }
+            Step::Copy(copy) => {
+                let against = version(&look.snapshot, Some(*copy));
+                let anchors = look.standing.roots.clone();
+                self.write(Write::Copy { copy: *copy, anchors, against }).await
+            }
+            Step::Issuer { chain } => {
+                // The planner names an issuer that it was given; its key came with it.
+                let Some(pair) = new_issuer.filter(|pair| pair.chain == *chain) else {
+                    return Err(Stop::NoEffect(Box::new(step.clone())));
+                };
+                let against = look.snapshot.issuer.found().map(|secret| secret.meta.resource_version.clone());
+                let anchors = look.standing.roots.clone();
+                debug_assert!(!pair.key.expose_secret().is_empty());
+                self.write(Write::Issuer { pair: pair.clone(), anchors, against: against.unwrap_or_default() }).await
+            }
+            Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,
+            Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
+            Step::AwaitLeafs { workloads } => {
+                let waiting: BTreeSet<_> = workloads.iter().collect();
+                self.tell(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
+                // The longest life of a leaf is the longest wait; each look decides whether there is more to wait for.
+                self.mesh.pause(LEAF_LOOK).await;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn write(&mut self, write: Write) -> Result<(), Stop> {
+        self.mesh.write(&write, Mode::Do).await?;
+        self.tell(&Event::Written(write.object()));
+        Ok(())
+    }
+
+    /// Waits for an operator to see to what cannot be restarted, as long as that was allowed.
+    async fn hold(&mut self, request: &Request, holds: Vec<Hold>) -> Result<(), Stop> {
+        self.tell(&Event::Held(holds.clone()));
+        let begun = self.mesh.now();
+        loop {
+            let waited = self.mesh.now().duration_since(begun);
+            if waited.unsigned_abs() >= self.options.hold {
+                return Err(Stop::Held(holds));
+            }
+            self.mesh.pause(LOOK).await;
+            self.go_on().await?;
+            if !matches!(next(&self.look(self.options.probe).await?.standing, request), Next::Hold(still) if still == holds)
+            {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether what is decided rests on proxies that were not asked: then all are asked before anything is done to them.
+fn is_in_doubt(standing: &Standing, decided: &Next) -> bool {
+    let unasked = |party: &Party| party.presents.contains(&Presents::Unseen);
+    let only_unasked = |who: &WorkloadRef| {
+        let party = standing.parties.iter().find(|party| party.who == *who);
+        // One leaf that was seen to be old is reason enough.
+        let old = |presents: &Presents| matches!(presents, Presents::Issuer(chain) if chain.first() != standing.issuer.first());
+        party.is_some_and(|party| unasked(party) && !party.presents.iter().any(old))
+    };
+    match decided {
+        Next::Do(Step::Restart { workloads, why: Why::Refresh }) => workloads.iter().any(only_unasked),
+        Next::Refuse(Refusal::Breaks(..)) | Next::Hold(_) => standing.parties.iter().any(unasked),
+        _ => false,
+    }
+}
+
+/// The version that was read of the trust roots, or of a copy.
+fn version(snapshot: &Snapshot, copy: Option<Copy>) -> String {
+    let found = match copy {
+        None => snapshot.trust_roots.found().map(|roots| &roots.meta),
+        Some(Copy::Config) => snapshot.config.found().map(|values| &values.meta),
+        Some(Copy::Overrides) => snapshot.overrides.found().map(|values| &values.meta),
+    };
+    found.map(|meta| meta.resource_version.clone()).unwrap_or_default()
+}

@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+use crate::{
+    mesh::{Fault, Holder},
+    plan::{Hold, Refusal, Step},
+    snapshot::WorkloadRef,
+};
+
+/// Why a run ended before its goal. The mesh is as safe as it was in each case, and the same command goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Somebody else is at it.
+    #[error("{} holds the lock since {}", .0.name, .0.since)]
+    Locked(Holder),
+    /// The planner refuses.
+    #[error("the next step is refused")]
+    Refused(Box<Refusal>),
+    /// Workloads that only an operator can replace.
+    #[error("{} workloads have to be seen to first", .0.len())]
+    Held(Vec<Hold>),
+    /// A workload did not become ready with its new pods.
+    #[error("{workload} did not get ready within {} s{}", after.as_secs(), said(trouble.as_deref()))]
+    Rollout {
+        /// Which.
+        workload: WorkloadRef,
+        /// The deadline.
+        after: Duration,
+        /// What its pods say.
+        trouble: Option<String>,
+    },
+    /// New pods would not get what they need.
+    #[error("{0}")]
+    Admission(String),
+    /// Identity refused the new issuer; the one before was put back.
+    #[error("identity refused the new issuer, and the one before was put back")]
+    IssuerRefused,
+    /// Something took too long; the text says what was waited for.
+    #[error("{what} took longer than {} s", after.as_secs())]
+    TooLong {
+        /// What was waited for.
+        what: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// A step was taken and did not have its effect.
+    #[error("a step was taken, and the mesh is not what it should be after it")]
+    NoEffect(Box<Step>),
+    /// The mesh changed under us over and over.
+    #[error("{0} was changed by somebody else again and again")]
+    Contended(String),
+    /// The mesh could not be read or written.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// Nothing could be kept for later: no backup, no record.
+    #[error("{0}")]
+    Files(String),
+    /// The operator asked for it.
+    #[error("stopped as asked")]
+    Asked,
+}
+
+fn said(trouble: Option<&str>) -> String {
+    trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default()
+}

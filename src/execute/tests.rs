@@ -1,0 +1,220 @@
+//! Runs on the simulation: the whole way, with faults, kills and random meshes.
+
+mod random;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Options, Stop, Stopper, run};
+use crate::{
+    event::{Event, Watch},
+    mesh::{IssuerPair, Obstacle, Rollout},
+    plan::{Done, Goal, Materials, Request, Step, Trim},
+    simulate::{Fault, Made, Simulation, World, example},
+    snapshot::Snapshot,
+};
+
+/// Keeps what happened.
+#[derive(Default)]
+struct Log {
+    steps: Vec<Step>,
+    restarts: usize,
+    missed: bool,
+}
+
+impl Watch for Log {
+    fn notice(&mut self, _: Timestamp, event: &Event) {
+        match event {
+            Event::Proven(step) => self.steps.push(step.clone()),
+            Event::Restarting(_) => self.restarts += 1,
+            Event::MissedUpdate => self.missed = true,
+            _ => {}
+        }
+    }
+
+    fn allow(&mut self, _: &Step) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// A simulated mesh, and an anchor and issuer to rotate it to.
+struct Scene {
+    simulation: Simulation,
+    made: Made,
+    request: Request,
+    options: Options,
+}
+
+impl Scene {
+    fn of(snapshot: &Snapshot, rollouts: &[Rollout]) -> Self {
+        let mut world = World::of(snapshot, rollouts).unwrap();
+        let made = world
+            .make(Goal::Anchor, SignedDuration::from_hours(24 * 3650), SignedDuration::from_hours(24 * 365))
+            .unwrap();
+        let materials = Materials { anchor: Some(made.anchor.clone()), issuer: Some(made.issuer.chain.clone()) };
+        let request = Request::new(Goal::Anchor, materials);
+        Self { simulation: Simulation::new(world), made, request, options: Options::default() }
+    }
+
+    fn example() -> Self {
+        Self::of(&example().unwrap(), &[])
+    }
+
+    fn faulty(self, faults: &[Fault]) -> Self {
+        self.simulation.world().set_faults(faults.to_vec());
+        self
+    }
+
+    fn run(&self) -> (Result<Done, Stop>, Log) {
+        self.run_with(Some(&self.made.issuer))
+    }
+
+    fn run_with(&self, issuer: Option<&IssuerPair>) -> (Result<Done, Stop>, Log) {
+        let mut log = Log::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ended = runtime.block_on(run(
+            &self.simulation,
+            &self.request,
+            issuer,
+            &self.options,
+            &Stopper::default(),
+            &mut log,
+        ));
+        (ended, log)
+    }
+
+    fn is_done(&self) -> bool {
+        *self.simulation.world().anchors() == [self.made.anchor.clone()]
+    }
+}
+
+#[test]
+fn an_anchor_is_rotated_without_one_refusal() {
+    let scene = Scene::example();
+    let (ended, log) = scene.run();
+    assert!(ended.unwrap().trusting_old.is_empty());
+    assert!(scene.is_done());
+    assert_eq!(scene.simulation.world().refused(), []);
+    assert_eq!(log.restarts % 3, 0, "three rounds: {}", log.restarts);
+    let (again, log) = scene.run();
+    assert!(again.unwrap().fresh && log.steps.is_empty());
+}
+
+#[test]
+fn killed_after_any_write_the_same_command_goes_on() {
+    let whole = Scene::example();
+    assert!(whole.run().0.is_ok());
+    let writes = whole.simulation.world().writes();
+    assert!(writes > 20, "{writes}");
+    for kill in 1..=writes {
+        let scene = Scene::example().faulty(&[Fault::KilledAfter(kill)]);
+        let (killed, _) = scene.run();
+        assert!(killed.is_err() || kill == writes, "after write {kill}");
+        scene.simulation.world().set_faults(Vec::new());
+        // The lock of the one that was killed is its own: the same operator on the same machine goes on at once.
+        let (ended, _) = scene.run();
+        assert!(ended.is_ok(), "after write {kill}: {ended:?}");
+        assert!(scene.is_done(), "after write {kill}");
+        assert_eq!(scene.simulation.world().refused(), [], "after write {kill}");
+    }
+}
+
+#[test]
+fn without_its_key_a_rotation_under_way_is_finished_once_the_issuer_is_in() {
+    let scene = Scene::example().faulty(&[Fault::KilledAfter(20)]);
+    assert!(scene.run().0.is_err());
+    scene.simulation.world().set_faults(Vec::new());
+    let mut lost = Request::new(Goal::Anchor, Materials::default());
+    lost.trim = Trim::Now;
+    let scene = Scene { request: lost, ..scene };
+    let (ended, _) = scene.run_with(None);
+    assert!(ended.is_ok(), "{ended:?}");
+    assert!(scene.is_done());
+}
+
+#[test]
+fn an_update_that_identity_misses_is_healed_by_a_restart() {
+    let scene = Scene::example().faulty(&[Fault::MissedUpdate]);
+    let (ended, log) = scene.run();
+    assert!(ended.is_ok(), "{ended:?}");
+    assert!(log.missed && scene.is_done());
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn a_change_under_the_run_is_planned_with() {
+    for write in 1..12 {
+        let scene = Scene::example().faulty(&[Fault::ConflictAt(write)]);
+        assert!(scene.run().0.is_ok());
+        assert!(scene.is_done() && scene.simulation.world().refused().is_empty());
+    }
+}
+
+#[test]
+fn a_rollout_that_never_gets_ready_stops_the_run_with_the_mesh_whole() {
+    let scene = Scene::example().faulty(&[Fault::NeverReady("web".to_owned())]);
+    let (ended, _) = scene.run();
+    assert!(matches!(ended, Err(Stop::Rollout { ref trouble, .. }) if trouble.as_deref() == Some("ImagePullBackOff")));
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn a_pod_that_cannot_be_seen_is_known_by_its_age() {
+    let scene = Scene::example().faulty(&[Fault::Unseen("web".to_owned())]);
+    let (ended, _) = scene.run();
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn a_clock_that_is_ahead_changes_nothing() {
+    let scene = Scene::example().faulty(&[Fault::ClockAhead(SignedDuration::from_mins(10))]);
+    assert!(scene.run().0.is_ok());
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn a_paused_deployment_holds_the_run_until_it_is_left_out() {
+    let snapshot = example().unwrap();
+    let web = snapshot.mesh.found().unwrap().workloads.iter().find(|one| one.name == "web").unwrap().key();
+    let paused = Rollout {
+        workload: web.clone(),
+        obstacle: Some(Obstacle::Paused),
+        wanted: 2,
+        updated: 2,
+        ready: 2,
+        complete: true,
+        restarted_at: None,
+        trouble: None,
+    };
+    let mut scene = Scene::of(&snapshot, &[paused]);
+    let (ended, _) = scene.run();
+    assert!(matches!(ended, Err(Stop::Held(holds)) if holds[0].workload == web));
+    assert_eq!(scene.simulation.world().refused(), []);
+    scene.request.leave.insert(web);
+    assert_eq!(scene.run().0.unwrap().trusting_old.len(), 1);
+}
+
+#[test]
+fn patience_moves_leafs_within_a_day_without_that_round() {
+    let mut scene = Scene::example();
+    scene.request.patient = true;
+    scene.options.probe = crate::mesh::ProbeScope::All;
+    let begun = scene.simulation.world().now();
+    let (ended, log) = scene.run();
+    assert!(ended.is_ok(), "{ended:?}");
+    let took = scene.simulation.world().now().duration_since(begun);
+    assert!(took < SignedDuration::from_hours(18), "{took:#}");
+    assert_eq!(log.restarts % 2, 0);
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn two_runs_at_once_are_one() {
+    let scene = Scene::example().faulty(&[Fault::KilledAfter(3)]);
+    assert!(scene.run().0.is_err());
+    scene.simulation.world().set_faults(Vec::new());
+    let mut other = scene.options.clone();
+    "somebody@else".clone_into(&mut other.holder);
+    let scene = Scene { options: other, ..scene };
+    assert!(matches!(scene.run().0, Err(Stop::Locked(holder)) if holder.name == "linkerd-certs"));
+}

@@ -1,0 +1,138 @@
+//! Random meshes, random faults, kills at random moments; what must hold in all of them.
+
+use proptest::prelude::*;
+
+use super::Scene;
+use crate::{
+    execute::Stop,
+    mesh::ProbeScope,
+    plan::{Refusal, Trim},
+    simulate::{Fault, example},
+    snapshot::{PodGroup, Snapshot, Source, Workload},
+};
+
+/// How a mesh and a day can be.
+#[derive(Clone, Debug)]
+struct Case {
+    workloads: Vec<(u8, u32)>,
+    replicas: u32,
+    kills: Vec<u32>,
+    conflict: Option<u32>,
+    missed: bool,
+    unseen: Option<usize>,
+    never_ready: Option<usize>,
+    lazy: bool,
+    all: bool,
+    at_once: usize,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let faults = (
+        prop::collection::vec(1_u32..40, 0..4),
+        prop::option::of(1_u32..30),
+        any::<bool>(),
+        prop::option::of(0_usize..4),
+        prop::option::weighted(0.2, 0_usize..4),
+    );
+    let choices = (any::<bool>(), any::<bool>(), 1_usize..9);
+    (prop::collection::vec((0_u8..3, 1_u32..4), 1..6), 1_u32..4, faults, choices).prop_map(
+        |(workloads, replicas, (kills, conflict, missed, unseen, never_ready), (lazy, all, at_once))| Case {
+            workloads,
+            replicas,
+            kills,
+            conflict,
+            missed,
+            unseen,
+            never_ready,
+            lazy,
+            all,
+            at_once,
+        },
+    )
+}
+
+fn mesh(case: &Case) -> Snapshot {
+    let mut snapshot = example().unwrap();
+    let Source::Found(mesh) = &mut snapshot.mesh else { unreachable!("the example has a mesh") };
+    let pattern = mesh.workloads.iter().find(|one| one.name == "web").unwrap().clone();
+    mesh.workloads.retain(|one| one.component.is_some());
+    for one in &mut mesh.workloads {
+        resize(&mut one.groups[0], &one.name, case.replicas);
+    }
+    for (number, (kind, pods)) in case.workloads.iter().enumerate() {
+        let name = format!("w{number}");
+        let kind = ["Deployment", "StatefulSet", "DaemonSet"][usize::from(*kind)].to_owned();
+        let mut workload = Workload { name: name.clone(), kind, ..pattern.clone() };
+        resize(&mut workload.groups[0], &name, *pods);
+        mesh.workloads.push(workload);
+    }
+    snapshot
+}
+
+fn resize(group: &mut PodGroup, name: &str, pods: u32) {
+    (group.pods, group.ready) = (pods, pods);
+    group.names = (0..pods).map(|number| format!("{name}-{number}")).collect();
+}
+
+/// Runs until the end, or a refusal that is stated, through every kill; returns what went wrong.
+fn survive(case: &Case) -> Result<(), String> {
+    let mut scene = Scene::of(&mesh(case), &[]);
+    scene.request.trim = if case.lazy { Trim::Lazy } else { Trim::Now };
+    scene.options.probe = if case.all { ProbeScope::All } else { ProbeScope::Sample };
+    scene.options.at_once = case.at_once;
+    let named = |index: &usize| format!("w{}", index % case.workloads.len());
+    let mut lasting: Vec<Fault> = Vec::new();
+    lasting.extend(case.missed.then_some(Fault::MissedUpdate));
+    lasting.extend(case.unseen.as_ref().map(named).map(Fault::Unseen));
+    let broken = case.never_ready.as_ref().map(named).map(Fault::NeverReady);
+    let mut at = 0;
+    for kill in &case.kills {
+        at += kill;
+        let mut faults = lasting.clone();
+        faults.extend(broken.clone());
+        faults.push(Fault::KilledAfter(at));
+        faults.extend(case.conflict.map(Fault::ConflictAt));
+        scene.simulation.world().set_faults(faults);
+        let _ = scene.run();
+        whole(&scene, "while killed")?;
+    }
+    if let Some(broken) = broken {
+        scene.simulation.world().set_faults([lasting.clone(), vec![broken]].concat());
+        let (ended, _) = scene.run();
+        whole(&scene, "with a rollout that never gets ready")?;
+        if !matches!(ended, Err(Stop::Rollout { .. }) | Ok(_)) {
+            return Err(format!("not a stated end: {ended:?}"));
+        }
+        // Somebody mends the image; the pods that never got ready come up.
+        scene.simulation.world().mend();
+    }
+    scene.simulation.world().set_faults(lasting);
+    let (ended, _) = scene.run();
+    whole(&scene, "at the end")?;
+    match ended {
+        Ok(_) if scene.is_done() => Ok(()),
+        // A proxy that nobody can see and that is not known to be young is a stated refusal.
+        Err(Stop::Refused(refusal)) if case.unseen.is_some() && matches!(*refusal, Refusal::Breaks(..)) => Ok(()),
+        other => Err(format!("it ended as {other:?}")),
+    }
+}
+
+fn whole(scene: &Scene, when: &str) -> Result<(), String> {
+    let world = scene.simulation.world();
+    let refused = world.refused();
+    if refused.is_empty() { Ok(()) } else { Err(format!("{when}: {refused:?}")) }
+}
+
+/// Cases in a run of all tests; `LINKERD_CERTS_SEEDS` sets another number for a longer one.
+fn seeds() -> u32 {
+    std::env::var("LINKERD_CERTS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: seeds(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_live_proxy_ever_refuses_another_and_every_run_ends(case in cases()) {
+        prop_assert_eq!(survive(&case), Ok(()));
+    }
+}

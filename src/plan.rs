@@ -1,0 +1,29 @@
+//! What to do next to a mesh, and whether it is safe. Pure: no cluster, no clock.
+//!
+//! There is no stored plan. [`next()`] looks at where the mesh stands and names one step; the executor takes it, looks
+//! again, and asks again. So a command that was killed is simply run again, a rotation that somebody began by hand is
+//! picked up where it is, and a change under our feet is planned with, not over. The whole plan that a person sees
+//! ([`outlook()`]) is the same function asked over and over, of a standing on which each step has had its effect.
+//!
+//! [`gate()`] is the safety invariant: every chain that is presented verifies against every bundle that is loaded, now
+//! and for a leaf's lifetime. It knows nothing of the order of steps, so it does not depend on that order being right.
+
+mod effect;
+mod gate;
+mod outlook;
+mod request;
+mod standing;
+mod step;
+mod steps;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use gate::{Pair, gate};
+pub use outlook::{Outlook, outlook};
+pub use request::{Goal, Materials, Request, Trim};
+pub(crate) use standing::obstacle;
+pub use standing::{Party, Presents, Standing, Trusts};
+pub use step::{Done, Hold, Next, Refusal, Step, Why};
+pub use steps::next;
+pub use target::{FRESH, Target, target};

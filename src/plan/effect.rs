@@ -1,0 +1,67 @@
+//! What a step makes of a standing when it does what it is meant to do.
+
+use std::collections::BTreeSet;
+
+use crate::pki::{Certificate, Fingerprint};
+
+use super::{Party, Presents, Standing, Step, Trusts};
+
+impl Standing {
+    /// The standing after `step`.
+    #[must_use]
+    pub fn after(&self, step: &Step) -> Self {
+        let mut after = self.clone();
+        match step {
+            Step::TrustRoots { anchors, .. } => {
+                after.roots.clone_from(anchors);
+                (after.roots_load, after.roots_are_ours) = (true, true);
+            }
+            Step::Copy(copy) => {
+                let (anchors, issuer) = (fingerprints(&self.roots), self.issuer.first().cloned());
+                for (which, had, signer) in after.copies.iter_mut().filter(|(which, ..)| which == copy) {
+                    debug_assert_eq!(which, copy);
+                    had.clone_from(&anchors);
+                    // linkerd-config of other schemes names no issuer, and then needs none.
+                    if signer.is_some() {
+                        signer.clone_from(&issuer);
+                    }
+                }
+            }
+            Step::Issuer { chain } => {
+                after.issuer.clone_from(chain);
+                after.issuer_is_ours = true;
+            }
+            Step::AwaitIssuer { chain } => after.serving = Some(chain.clone()),
+            Step::Restart { workloads, .. } => {
+                for party in after.parties.iter_mut().filter(|party| workloads.contains(&party.who)) {
+                    self.renew(party);
+                    if party.component.as_deref() == Some("identity") {
+                        after.identity_trusts = Trusts::Anchors(self.roots.clone());
+                        after.serving = Some(self.issuer.clone());
+                    }
+                }
+            }
+            Step::AwaitLeafs { workloads } => {
+                for party in after.parties.iter_mut().filter(|party| workloads.contains(&party.who)) {
+                    party.presents = vec![self.signed_now()];
+                }
+            }
+        }
+        after
+    }
+
+    fn renew(&self, party: &mut Party) {
+        party.trusts = vec![Trusts::Anchors(self.roots.clone())];
+        party.presents = vec![self.signed_now()];
+    }
+
+    /// The issuer under a leaf that is asked for now.
+    pub(super) fn signed_now(&self) -> Presents {
+        Presents::Issuer(self.serving.clone().unwrap_or_else(|| self.issuer.clone()))
+    }
+}
+
+/// Certificates as a set.
+pub(super) fn fingerprints(certificates: &[Certificate]) -> BTreeSet<Fingerprint> {
+    certificates.iter().map(Certificate::fingerprint).collect()
+}

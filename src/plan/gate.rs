@@ -1,0 +1,128 @@
+//! The safety invariant: every chain that is presented verifies against every bundle that is loaded.
+
+use std::{collections::BTreeSet, fmt};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    pki::{Bundle, Certificate, verify},
+    snapshot::WorkloadRef,
+};
+
+use super::{Presents, Standing, Step, Trusts};
+
+/// The lifetime of a leaf where nobody set another (linkerd2, charts/linkerd-control-plane/values.yaml,
+/// `identity.issuer.issuanceLifetime`).
+const LEAF: SignedDuration = SignedDuration::from_hours(24);
+
+/// Two of which one would refuse the other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pair {
+    /// Who presents.
+    pub presents: Side,
+    /// Who refuses it.
+    pub refuses: Side,
+}
+
+/// One side of a pair.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The pods of a workload.
+    Workload(WorkloadRef),
+    /// Any pod that starts after the step.
+    NewPod,
+    /// The identity controller, which verifies its issuer.
+    Identity,
+    /// The issuer Secret.
+    IssuerSecret,
+}
+
+/// Asks whether `step` would break a pair that works now, at its moment and a leaf's lifetime later.
+///
+/// # Errors
+/// The pairs that it would break.
+pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
+    let after = standing.after(step);
+    // What a new pod would meet matters to a write, which decides what new pods get. A restart makes new pods, so for it
+    // a newcomer that is refused is no state that was there before.
+    let newcomers_before = !matches!(step, Step::Restart { .. });
+    let mut broken = BTreeSet::new();
+    for at in [standing.at, standing.at + LEAF] {
+        let before = refused(standing, at, newcomers_before);
+        // While pods are replaced, old and new ones of one workload meet each other too.
+        let meanwhile = refused(standing, at, true);
+        let then = refused(&after, at, true);
+        broken.extend(then.into_iter().chain(meanwhile).filter(|pair| !before.contains(pair)));
+    }
+    if broken.is_empty() { Ok(()) } else { Err(broken.into_iter().collect()) }
+}
+
+/// Every pair of which one refuses the other at `at`.
+fn refused(standing: &Standing, at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
+    let mut presenting: Vec<(Side, Presents)> = Vec::new();
+    let mut verifying: Vec<(Side, Trusts)> = Vec::new();
+    for party in &standing.parties {
+        let side = || Side::Workload(party.who.clone());
+        presenting.extend(party.presents.iter().map(|presents| (side(), presents.clone())));
+        verifying.extend(party.trusts.iter().map(|trusts| (side(), trusts.clone())));
+    }
+    if newcomers {
+        // Identity may sign with the issuer of its Secret, or still with the one before.
+        presenting.push((Side::NewPod, standing.signed_now()));
+        presenting.push((Side::NewPod, Presents::Issuer(standing.issuer.clone())));
+        verifying.push((Side::NewPod, Trusts::Anchors(standing.roots.clone())));
+    }
+    let mut pairs = BTreeSet::new();
+    for (verifier, trusts) in &verifying {
+        for (presenter, presents) in &presenting {
+            if !accepts(standing, trusts, presents, at) {
+                pairs.insert(Pair { presents: presenter.clone(), refuses: verifier.clone() });
+            }
+        }
+    }
+    if !identity_accepts(standing, at) {
+        pairs.insert(Pair { presents: Side::IssuerSecret, refuses: Side::Identity });
+    }
+    pairs
+}
+
+/// Whether a verifier accepts a leaf; what could not be seen counts as old.
+fn accepts(standing: &Standing, trusts: &Trusts, presents: &Presents, at: Timestamp) -> bool {
+    let oldest: Vec<Certificate>;
+    let anchors = match trusts {
+        Trusts::Anchors(anchors) => anchors.as_slice(),
+        Trusts::Unseen => {
+            oldest = standing.oldest_anchor().cloned().into_iter().collect();
+            &oldest
+        }
+    };
+    match presents {
+        Presents::Issuer(chain) => verify::issuer_as_proxy(chain, anchors, at).is_ok(),
+        Presents::Unseen => standing.possible_anchors().into_iter().all(|anchor| anchors.contains(anchor)),
+    }
+}
+
+fn identity_accepts(standing: &Standing, at: Timestamp) -> bool {
+    let bundle = match &standing.identity_trusts {
+        Trusts::Anchors(anchors) => Bundle::of(anchors.iter().cloned()),
+        Trusts::Unseen => Bundle::of(standing.oldest_anchor().cloned()),
+    };
+    verify::as_identity(&standing.issuer, &bundle, at).is_ok()
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workload(workload) => workload.fmt(f),
+            Self::NewPod => f.write_str("any new pod"),
+            Self::Identity => f.write_str("the identity controller"),
+            Self::IssuerSecret => f.write_str("the issuer in the Secret"),
+        }
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} would be refused by {}", self.presents, self.refuses)
+    }
+}

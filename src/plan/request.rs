@@ -1,0 +1,71 @@
+use std::collections::BTreeSet;
+
+use crate::{
+    pki::{Certificate, Fingerprint},
+    snapshot::WorkloadRef,
+};
+
+/// What an operator wants.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which certificate is to be new.
+    pub goal: Goal,
+    /// What was made or brought for it.
+    pub materials: Materials,
+    /// What becomes of proxies that still trust the old anchor.
+    pub trim: Trim,
+    /// Wait for leafs to renew themselves instead of restarting their pods.
+    pub patient: bool,
+    /// Anchors that stay in the bundle at the end although nothing here needs them.
+    pub keep: BTreeSet<Fingerprint>,
+    /// Workloads that the operator leaves as they are, knowing that the plan cannot see to them.
+    pub leave: BTreeSet<WorkloadRef>,
+    /// Verifiers outside the cluster that the operator answers for, by name.
+    pub answered_for: BTreeSet<String>,
+    /// Rotate although what is there is new.
+    pub force: bool,
+}
+
+/// Which certificate is to be new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The trust anchor, and an issuer under it.
+    Anchor,
+    /// The issuer, under the present anchor.
+    Issuer,
+}
+
+/// The certificates that a plan may bring into the mesh. Their keys are elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Materials {
+    /// A new trust anchor.
+    pub anchor: Option<Certificate>,
+    /// A new issuer, then what stands between it and its anchor.
+    pub issuer: Option<Vec<Certificate>>,
+}
+
+/// What becomes of proxies that still trust the old anchor once nothing needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trim {
+    /// They are restarted.
+    #[default]
+    Now,
+    /// They drop it when they are replaced for another reason.
+    Lazy,
+}
+
+impl Request {
+    /// A request with every choice left as it is by default.
+    pub fn new(goal: Goal, materials: Materials) -> Self {
+        Self {
+            goal,
+            materials,
+            trim: Trim::default(),
+            patient: false,
+            keep: BTreeSet::new(),
+            leave: BTreeSet::new(),
+            answered_for: BTreeSet::new(),
+            force: false,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Where a mesh stands, as far as a plan needs to know: what its sources hold, who trusts what, who presents what.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::{
+    mesh::{Copy, FIELD_MANAGER, Obstacle, Rollout},
+    pki::{Bundle, Certificate, Fingerprint, verify},
+    snapshot::{PodGroup, Snapshot, Source, Values, Workload, WorkloadRef},
+    trust,
+};
+
+/// Where a mesh stands at one moment.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The moment.
+    pub at: Timestamp,
+    /// The ConfigMap's anchors, each once.
+    pub roots: Vec<Certificate>,
+    /// Whether proxies and identity start with the ConfigMap's text as it is.
+    pub roots_load: bool,
+    /// Whether this program wrote the trust roots last.
+    pub roots_are_ours: bool,
+    /// Whether this program wrote the issuer Secret last.
+    pub issuer_is_ours: bool,
+    /// The issuer Secret's chain.
+    pub issuer: Vec<Certificate>,
+    /// The chain that identity signs with, where that is proven.
+    pub serving: Option<Vec<Certificate>>,
+    /// What the identity controller verifies issuers with.
+    pub identity_trusts: Trusts,
+    /// The copies that exist and what they hold: anchors as a set, and the issuer where they name one.
+    pub copies: Vec<(Copy, BTreeSet<Fingerprint>, Option<Certificate>)>,
+    /// Every workload with a proxy.
+    pub parties: Vec<Party>,
+    /// Verifiers outside the cluster, by name.
+    pub outside: Vec<String>,
+}
+
+/// A workload with a proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Party {
+    /// Which.
+    pub who: WorkloadRef,
+    /// `identity`, `destination`, `proxy-injector` for the control plane's own.
+    pub component: Option<String>,
+    /// How many pods it has.
+    pub pods: u32,
+    /// The distinct bundles that its proxies verify with.
+    pub trusts: Vec<Trusts>,
+    /// The distinct issuers under the leafs that its proxies present.
+    pub presents: Vec<Presents>,
+    /// Why a restart would not help, where it would not.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What a proxy verifies with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trusts {
+    /// These anchors.
+    Anchors(Vec<Certificate>),
+    /// It could not be seen, and counts as old.
+    Unseen,
+}
+
+/// What a proxy presents.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presents {
+    /// A leaf under this issuer (first) and what came with it.
+    Issuer(Vec<Certificate>),
+    /// It could not be seen, and counts as old.
+    Unseen,
+}
+
+impl Standing {
+    /// Reads a standing off a snapshot; `rollouts` says of which workloads a restart brings new pods.
+    pub fn of(snapshot: &Snapshot, rollouts: &[Rollout]) -> Self {
+        let ours = |manager: Option<&String>| manager.is_some_and(|manager| manager == FIELD_MANAGER);
+        let (roots, secret) = (snapshot.trust_roots.found(), snapshot.issuer.found());
+        let roots_are_ours = ours(roots.and_then(|roots| roots.changed_by.as_ref()));
+        let issuer_is_ours = ours(secret.and_then(|secret| secret.changed_by.as_ref()));
+        let roots = roots.and_then(|roots| roots.bundle.as_ref());
+        let issuer = secret.and_then(|secret| secret.chain.as_ref());
+        let serving = trust::serving(snapshot);
+        let identity = trust::identity_bundle(snapshot);
+        Self {
+            at: snapshot.taken_at,
+            roots: roots.map(once).unwrap_or_default(),
+            roots_load: roots.is_some_and(|bundle| bundle.loads && bundle.loads_in_identity),
+            roots_are_ours,
+            issuer_is_ours,
+            issuer: issuer.map(|chain| chain.certificates.clone()).unwrap_or_default(),
+            serving: serving.as_ref().map(|serving| serving.chain.to_vec()),
+            identity_trusts: identity.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(once(bundle))),
+            copies: copies(snapshot),
+            parties: parties(snapshot, rollouts, serving.as_ref()),
+            outside: outside(snapshot),
+        }
+    }
+
+    /// The standing of a mesh without these workloads: what becomes of them is the operator's own business.
+    #[must_use]
+    pub fn without(&self, leave: &BTreeSet<WorkloadRef>) -> Self {
+        let mut without = self.clone();
+        without.parties.retain(|party| !leave.contains(&party.who));
+        without
+    }
+
+    /// Every anchor of the ConfigMap and of every loaded bundle, each once.
+    pub fn known_anchors(&self) -> Vec<&Certificate> {
+        let loaded = self.parties.iter().flat_map(|party| &party.trusts).chain([&self.identity_trusts]);
+        let loaded = loaded.filter_map(|trusts| match trusts {
+            Trusts::Anchors(anchors) => Some(anchors),
+            Trusts::Unseen => None,
+        });
+        let mut known: Vec<&Certificate> = Vec::new();
+        for anchor in self.roots.iter().chain(loaded.flatten()) {
+            if !known.contains(&anchor) {
+                known.push(anchor);
+            }
+        }
+        known
+    }
+
+    /// Every issuer that signs, may sign soon, or stands under a leaf that was seen.
+    pub fn chains(&self) -> Vec<&[Certificate]> {
+        let presented = self.parties.iter().flat_map(|party| &party.presents).filter_map(|presents| match presents {
+            Presents::Issuer(chain) => Some(chain.as_slice()),
+            Presents::Unseen => None,
+        });
+        let mut chains: Vec<&[Certificate]> = Vec::new();
+        for chain in [self.issuer.as_slice()].into_iter().chain(self.serving.as_deref()).chain(presented) {
+            if !chain.is_empty() && !chains.iter().any(|known| known.first() == chain.first()) {
+                chains.push(chain);
+            }
+        }
+        chains
+    }
+
+    /// The anchor that vouches for an issuer, among all that are known.
+    pub fn anchor_of(&self, chain: &[Certificate]) -> Option<&Certificate> {
+        self.known_anchors().into_iter().find(|anchor| verify::leads_to(chain, anchor))
+    }
+
+    /// The anchors that something alive depends on.
+    pub fn in_use(&self) -> Vec<&Certificate> {
+        let mut used: Vec<&Certificate> = Vec::new();
+        for anchor in self.chains().into_iter().filter_map(|chain| self.anchor_of(chain)) {
+            if !used.contains(&anchor) {
+                used.push(anchor);
+            }
+        }
+        used
+    }
+
+    /// The anchors under which a leaf that could not be seen may have been issued: all that are known, but for those
+    /// newer than the issuer Secret's own, under which nothing was ever signed here.
+    pub fn possible_anchors(&self) -> Vec<&Certificate> {
+        let used = self.in_use();
+        let newest = used.iter().map(|anchor| anchor.lifetime().not_before).max();
+        let possible = |anchor: &&Certificate| {
+            used.contains(anchor) || newest.is_none_or(|newest| anchor.lifetime().not_before <= newest)
+        };
+        self.known_anchors().into_iter().filter(possible).collect()
+    }
+
+    /// The oldest anchor in use: what a proxy that cannot be seen is taken to trust, and nothing else.
+    pub fn oldest_anchor(&self) -> Option<&Certificate> {
+        self.in_use().into_iter().min_by_key(|anchor| anchor.lifetime().not_before)
+    }
+}
+
+impl Party {
+    /// Whether every one of its proxies trusts `anchor`.
+    pub fn trusts(&self, anchor: &Certificate) -> bool {
+        self.trusts.iter().all(|trusts| matches!(trusts, Trusts::Anchors(anchors) if anchors.contains(anchor)))
+    }
+
+    /// Whether every one of its proxies trusts just these anchors.
+    pub fn trusts_just(&self, anchors: &[Certificate]) -> bool {
+        let same = |own: &[Certificate]| own.len() == anchors.len() && anchors.iter().all(|one| own.contains(one));
+        self.trusts.iter().all(|trusts| matches!(trusts, Trusts::Anchors(own) if same(own)))
+    }
+
+    /// Whether every one of its leafs comes from `issuer`.
+    pub fn presents(&self, issuer: &Certificate) -> bool {
+        self.presents
+            .iter()
+            .all(|presents| matches!(presents, Presents::Issuer(chain) if chain.first() == Some(issuer)))
+    }
+}
+
+/// A bundle's certificates, each once, in their order.
+fn once(bundle: &Bundle) -> Vec<Certificate> {
+    let mut once: Vec<Certificate> = Vec::new();
+    for certificate in &bundle.certificates {
+        if !once.contains(certificate) {
+            once.push(certificate.clone());
+        }
+    }
+    once
+}
+
+fn copies(snapshot: &Snapshot) -> Vec<(Copy, BTreeSet<Fingerprint>, Option<Certificate>)> {
+    let copy = |which, source: &Source<Values>| {
+        let values = source.found()?;
+        let issuer = values.issuer.as_ref().and_then(Bundle::first).cloned();
+        Some((which, values.anchors.as_ref()?.set(), issuer))
+    };
+    [(Copy::Config, &snapshot.config), (Copy::Overrides, &snapshot.overrides)]
+        .into_iter()
+        .filter_map(|(which, source)| copy(which, source))
+        .collect()
+}
+
+fn outside(snapshot: &Snapshot) -> Vec<String> {
+    let workloads = snapshot.external_workloads.items().iter();
+    let workloads = workloads.map(|one| format!("ExternalWorkload {}/{}", one.namespace, one.name));
+    let links = snapshot.links.items().iter().map(|link| format!("Link {}/{}", link.namespace, link.name));
+    workloads.chain(links).collect()
+}
+
+fn parties(snapshot: &Snapshot, rollouts: &[Rollout], serving: Option<&trust::Serving<'_>>) -> Vec<Party> {
+    let Some(mesh) = snapshot.mesh.found() else { return Vec::new() };
+    let loaded = trust::loaded(snapshot);
+    let of = |(index, workload): (usize, &Workload)| {
+        let key = workload.key();
+        let mut party = Party {
+            component: workload.component.clone(),
+            pods: workload.pods(),
+            trusts: Vec::new(),
+            presents: Vec::new(),
+            obstacle: obstacle(&key, rollouts),
+            who: key,
+        };
+        for loaded in loaded.iter().filter(|loaded| std::ptr::eq(loaded.workload, workload)) {
+            let trusts = loaded.bundle.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(once(bundle)));
+            add(&mut party.trusts, trusts);
+        }
+        for (group_index, group) in workload.groups.iter().enumerate() {
+            for presents in presented(snapshot, (index, group_index), group, serving) {
+                add(&mut party.presents, presents);
+            }
+        }
+        party
+    };
+    mesh.workloads.iter().enumerate().filter(|(_, workload)| workload.pods() > 0).map(of).collect()
+}
+
+/// What the pods of one group present: as they showed it, by their age, or unseen.
+fn presented(
+    snapshot: &Snapshot,
+    place: (usize, usize),
+    group: &PodGroup,
+    serving: Option<&trust::Serving<'_>>,
+) -> Vec<Presents> {
+    let answers = snapshot.probes.iter().filter(|probe| (probe.workload, probe.group) == place);
+    let shown: Vec<Presents> = answers
+        .filter_map(|probe| probe.answer.as_ref().ok()?.chain.as_ref().ok())
+        .filter(|chain| chain.len() > 1)
+        .map(|chain| Presents::Issuer(chain[1..].to_vec()))
+        .collect();
+    let all_asked = shown.len() >= usize::try_from(group.pods).unwrap_or(usize::MAX);
+    let young = serving.filter(|serving| serving.since.is_some_and(|since| group.oldest > since));
+    let rest = match young {
+        _ if all_asked => None,
+        Some(serving) => Some(Presents::Issuer(serving.chain.to_vec())),
+        None => Some(Presents::Unseen),
+    };
+    shown.into_iter().chain(rest).collect()
+}
+
+/// Why a restart of `workload` would not bring new pods: as its rollout says, else by its kind.
+pub(crate) fn obstacle(workload: &WorkloadRef, rollouts: &[Rollout]) -> Option<Obstacle> {
+    let known = rollouts.iter().find(|rollout| rollout.workload == *workload);
+    known.map_or_else(|| by_kind(&workload.kind), |rollout| rollout.obstacle)
+}
+
+fn by_kind(kind: &str) -> Option<Obstacle> {
+    match kind {
+        "Deployment" | "StatefulSet" | "DaemonSet" => None,
+        "Pod" => Some(Obstacle::Bare),
+        "Job" | "CronJob" => Some(Obstacle::Job),
+        _ => Some(Obstacle::Unknown),
+    }
+}
+
+fn add<T: PartialEq>(to: &mut Vec<T>, item: T) {
+    if !to.contains(&item) {
+        to.push(item);
+    }
+}

@@ -1,0 +1,188 @@
+//! The order of things. Each question below is asked of what the mesh holds now; the first that is not answered as it
+//! should be gives the next step.
+
+use crate::{
+    mesh::Copy,
+    pki::{Certificate, verify},
+};
+
+use super::{
+    Done, Goal, Hold, Next, Party, Refusal, Request, Standing, Step, Target, Trim, Why,
+    effect::fingerprints,
+    gate,
+    target::{self, is_fresh},
+};
+
+/// Names the next step from `standing` towards what is wanted, proven safe by the gate.
+pub fn next(standing: &Standing, request: &Request) -> Next {
+    let seen_to = standing.without(&request.leave);
+    match decide(&seen_to, request).unwrap_or_else(Next::Refuse) {
+        Next::Do(step) => match gate(&seen_to, &step) {
+            Ok(()) => Next::Do(step),
+            Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
+        },
+        Next::Done(done) => Next::Done(Done { trusting_old: trusting_more(standing), ..done }),
+        other => other,
+    }
+}
+
+/// The next step by the order alone.
+pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Refusal> {
+    let Some(goal) = goal(standing, request)? else {
+        return Ok(copies(standing).map_or_else(|| Next::Done(Done { fresh: true, ..Done::default() }), Next::Do));
+    };
+    let step = extend(standing, goal.anchor)
+        .or_else(|| copies(standing))
+        .map(|step| Ok(Next::Do(step)))
+        .or_else(|| swap(standing, request, &goal))
+        .or_else(|| refresh(standing, request).map(Ok))
+        .or_else(|| goal.trims.then(|| trim(standing, request, goal.anchor)).flatten().map(Ok));
+    step.unwrap_or_else(|| Ok(Next::Done(Done::default())))
+}
+
+/// Where a run leads.
+struct Destination<'a> {
+    /// The anchor that shall vouch for everything in the end.
+    anchor: &'a Certificate,
+    /// Whether the issuer in the Secret shall be replaced although that anchor vouches for it.
+    new_issuer: bool,
+    /// Whether other anchors shall go.
+    trims: bool,
+}
+
+/// Where the run leads; `None` where the mesh is there.
+fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Destination<'a>>, Refusal> {
+    let Some(target) = target::target(standing) else {
+        return Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()));
+    };
+    let issuer = standing.issuer.first();
+    match (target, request.goal) {
+        (Target::Towards(anchor), Goal::Anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
+        (Target::Towards(anchor), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
+        (Target::Rest(present), Goal::Anchor) => match &request.materials.anchor {
+            Some(new) if new == present => Ok(None),
+            _ if is_fresh(present, standing) && standing.roots_are_ours && !request.force => Ok(None),
+            Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
+            None => Err(Refusal::Unfit("there is no new trust anchor to rotate to".to_owned())),
+        },
+        (Target::Rest(anchor), Goal::Issuer) => {
+            let is_new =
+                issuer.is_some() && request.materials.issuer.as_ref().and_then(|chain| chain.first()) == issuer;
+            let made_by_us = issuer.is_some_and(|issuer| is_fresh(issuer, standing)) && standing.issuer_is_ours;
+            let fresh = made_by_us && !request.force;
+            if !(is_new || fresh) {
+                return Ok(Some(Destination { anchor, new_issuer: true, trims: false }));
+            }
+            let moved = standing.issuer.first().is_some_and(|issuer| all_present(standing, issuer));
+            Ok((!moved).then_some(Destination { anchor, new_issuer: false, trims: false }))
+        }
+    }
+}
+
+fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
+    standing.serving.as_ref().and_then(|chain| chain.first()) == Some(issuer)
+        && standing.parties.iter().all(|party| party.presents(issuer))
+}
+
+/// 1. The trust roots hold the new anchor beside every anchor that something alive depends on.
+fn extend(standing: &Standing, anchor: &Certificate) -> Option<Step> {
+    let mut anchors = standing.roots.clone();
+    let missing: Vec<Certificate> =
+        standing.in_use().into_iter().chain([anchor]).filter(|one| !standing.roots.contains(one)).cloned().collect();
+    for one in missing {
+        if !anchors.contains(&one) {
+            anchors.push(one);
+        }
+    }
+    let complete = anchors.len() == standing.roots.len() && standing.roots_load;
+    (!complete).then_some(Step::TrustRoots { anchors, why: Why::Extend })
+}
+
+/// 2. The copies that the next `linkerd upgrade` starts from say the same.
+fn copies(standing: &Standing) -> Option<Step> {
+    let anchors = fingerprints(&standing.roots);
+    // The issuer is copied once it is proven: until then an upgrade would bring the old one back, which is safe.
+    let proven = standing.serving.as_ref().and_then(|chain| chain.first()) == standing.issuer.first();
+    let behind = |(_, had, issuer): &&(Copy, _, Option<Certificate>)| {
+        *had != anchors || (proven && issuer.is_some() && issuer.as_ref() != standing.issuer.first())
+    };
+    standing.copies.iter().find(behind).map(|(copy, ..)| Step::Copy(*copy))
+}
+
+/// 3. The issuer comes from the new anchor, once everything that verifies has loaded that anchor.
+fn swap(standing: &Standing, request: &Request, goal: &Destination<'_>) -> Option<Result<Next, Refusal>> {
+    let under_it = verify::leads_to(&standing.issuer, goal.anchor);
+    if under_it && !goal.new_issuer {
+        let served = standing.serving.as_ref().and_then(|chain| chain.first()) == standing.issuer.first();
+        return (!served).then(|| Ok(Next::Do(Step::AwaitIssuer { chain: standing.issuer.clone() })));
+    }
+    if let Some(next) = round(standing, Why::Extend, |party| !party.trusts(goal.anchor)) {
+        return Some(Ok(next));
+    }
+    let unanswered: Vec<String> =
+        standing.outside.iter().filter(|name| !request.answered_for.contains(*name)).cloned().collect();
+    if !under_it && !unanswered.is_empty() {
+        return Some(Err(Refusal::Outside(unanswered)));
+    }
+    let issuer = request.materials.issuer.as_ref().filter(|chain| verify::leads_to(chain, goal.anchor));
+    Some(match issuer {
+        Some(chain) => Ok(Next::Do(Step::Issuer { chain: chain.clone() })),
+        None => Err(Refusal::NoKeyFor { anchor: goal.anchor.clone() }),
+    })
+}
+
+/// 4. Every leaf comes from the issuer in the Secret.
+fn refresh(standing: &Standing, request: &Request) -> Option<Next> {
+    let issuer = standing.issuer.first()?;
+    let old = |party: &Party| !party.presents(issuer);
+    if request.patient {
+        let workloads: Vec<_> = standing.parties.iter().filter(|party| old(party)).map(|one| one.who.clone()).collect();
+        return (!workloads.is_empty()).then_some(Next::Do(Step::AwaitLeafs { workloads }));
+    }
+    round(standing, Why::Refresh, old)
+}
+
+/// 5. Nothing trusts more than it needs to.
+fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<Next> {
+    let kept = standing.roots.iter().filter(|one| *one == anchor || request.keep.contains(&one.fingerprint()));
+    let anchors: Vec<Certificate> = kept.cloned().collect();
+    if anchors.len() != standing.roots.len() {
+        return Some(Next::Do(Step::TrustRoots { anchors, why: Why::Trim }));
+    }
+    // Who cannot be restarted trusts an anchor under which nothing is signed any more: harmless, and told at the end.
+    let trusts_more = |party: &Party| party.obstacle.is_none() && !party.trusts_just(&standing.roots);
+    (request.trim == Trim::Now).then(|| round(standing, Why::Trim, trusts_more)).flatten()
+}
+
+/// Restarts what is `stale`, the control plane first, in the order in which its parts depend on each other; what cannot
+/// be restarted is waited for.
+fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Option<Next> {
+    let stale: Vec<&Party> = standing.parties.iter().filter(|party| stale(party)).collect();
+    let first = stale.iter().filter(|party| party.obstacle.is_none()).map(|party| rank(party)).min();
+    if let Some(first) = first {
+        let now = stale.iter().filter(|party| party.obstacle.is_none() && rank(party) == first);
+        let workloads = now.map(|party| party.who.clone()).collect();
+        return Some(Next::Do(Step::Restart { workloads, why }));
+    }
+    let hold = |party: &&Party| {
+        let obstacle = party.obstacle?;
+        Some(Hold { workload: party.who.clone(), obstacle, why })
+    };
+    (!stale.is_empty()).then(|| Next::Hold(stale.iter().filter_map(hold).collect()))
+}
+
+/// Identity gives new pods their leafs, the injector their bundles; the rest of the control plane comes before what it
+/// serves.
+fn rank(party: &Party) -> u8 {
+    match party.component.as_deref() {
+        Some("identity") => 0,
+        Some("proxy-injector") => 1,
+        Some(_) => 2,
+        None => 3,
+    }
+}
+
+fn trusting_more(standing: &Standing) -> Vec<crate::snapshot::WorkloadRef> {
+    let more = standing.parties.iter().filter(|party| !party.trusts_just(&standing.roots));
+    more.map(|party| party.who.clone()).collect()
+}

@@ -1,0 +1,25 @@
+//! A mesh in memory, with Linkerd's own rules: the other side of the port. Rehearsals and property tests run on it.
+//!
+//! Its time is its own: a pause makes everything happen that falls into it, in order, and after each happening every
+//! pair of live proxies is tried. So a day of waiting takes milliseconds, and a moment of refusal is not missed.
+
+mod example;
+mod fault;
+mod identity;
+mod likeness;
+mod materials;
+mod pod;
+mod port;
+mod reading;
+mod sign;
+mod time;
+mod workload;
+mod world;
+
+pub use example::example;
+pub use fault::Fault;
+pub use likeness::NoLikeness;
+pub use materials::Made;
+pub use port::Simulation;
+pub use sign::NotSigned;
+pub use world::{Refused, World};

@@ -1,0 +1,212 @@
+//! A world that is like an observed mesh. The real mesh's private keys stay where they are, so every authority in it is
+//! a likeness: same name, same validity, another key.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    mesh::{Copy, IssuerPair, Rollout},
+    pki::{Bundle, Certificate, Fingerprint, verify},
+    plan::obstacle,
+    snapshot::{BundleRef, PodGroup, Snapshot, Source, Values, Workload as Seen},
+    trust,
+};
+
+use super::{
+    World,
+    identity::LEAF,
+    pod::{Controller, Leaf, Pod},
+    sign::{Authority, NotSigned, Signer},
+    workload::{START, Workload},
+    world::{CopyText, Kept},
+};
+
+/// Why no likeness could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLikeness {
+    /// Something that a rotation needs was not in the snapshot.
+    #[error("the snapshot does not say what {0} holds")]
+    Missing(&'static str),
+    /// The issuer leads to no anchor that the snapshot knows, so nothing can stand in for it.
+    #[error("the issuer leads to no trust anchor of the snapshot")]
+    Untrusted,
+    /// A certificate could not be made.
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
+}
+
+/// The likenesses of real authorities, by the fingerprint of the real one.
+struct Likenesses {
+    signer: Signer,
+    made: BTreeMap<Fingerprint, IssuerPair>,
+}
+
+impl Likenesses {
+    fn anchor(&mut self, real: &Certificate) -> Result<Certificate, NoLikeness> {
+        if !self.made.contains_key(&real.fingerprint()) {
+            let made = self.signer.anchor(&like(real))?;
+            self.made.insert(real.fingerprint(), made);
+        }
+        self.certificate(real)
+    }
+
+    fn anchors(&mut self, real: &Bundle) -> Result<Vec<Certificate>, NoLikeness> {
+        let mut all: Vec<Certificate> = Vec::new();
+        for one in &real.certificates {
+            let likeness = self.anchor(one)?;
+            if !all.contains(&likeness) {
+                all.push(likeness);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The likeness of an issuer, under that of the anchor it leads to. What stands between them is left out.
+    fn issuer(&mut self, real: &[Certificate], anchors: &[&Certificate]) -> Result<IssuerPair, NoLikeness> {
+        let first = real.first().ok_or(NoLikeness::Missing("the issuer Secret"))?;
+        if let Some(made) = self.made.get(&first.fingerprint()) {
+            return Ok(made.clone());
+        }
+        let anchor = anchors.iter().find(|anchor| verify::leads_to(real, anchor)).ok_or(NoLikeness::Untrusted)?;
+        self.anchor(anchor)?;
+        let above = self.made.get(&anchor.fingerprint()).ok_or(NoLikeness::Untrusted)?.clone();
+        let made = self.signer.issuer(&like(first), &above)?;
+        self.made.insert(first.fingerprint(), made.clone());
+        Ok(made)
+    }
+
+    fn certificate(&self, real: &Certificate) -> Result<Certificate, NoLikeness> {
+        let made = self.made.get(&real.fingerprint()).and_then(|pair| pair.chain.first());
+        made.cloned().ok_or(NoLikeness::Untrusted)
+    }
+}
+
+fn like(real: &Certificate) -> Authority<'_> {
+    Authority { name: real.name(), from: real.lifetime().not_before, until: real.lifetime().not_after }
+}
+
+impl World {
+    /// A world that is like the mesh in `snapshot`; `rollouts` says which of its workloads cannot be restarted.
+    ///
+    /// # Errors
+    /// When the snapshot lacks the trust roots, the issuer or the pods.
+    pub fn of(snapshot: &Snapshot, rollouts: &[Rollout]) -> Result<Self, NoLikeness> {
+        let now = snapshot.taken_at;
+        let mut likenesses = Likenesses { signer: Signer::new()?, made: BTreeMap::new() };
+        let roots =
+            snapshot.trust_roots.found().ok_or(NoLikeness::Missing("ConfigMap linkerd-identity-trust-roots"))?;
+        let bundle = roots.bundle.as_ref().ok_or(NoLikeness::Missing("ConfigMap linkerd-identity-trust-roots"))?;
+        let secret = snapshot.issuer.found().ok_or(NoLikeness::Missing("Secret linkerd-identity-issuer"))?;
+        let chain = secret.chain.as_ref().ok_or(NoLikeness::Missing("Secret linkerd-identity-issuer"))?;
+        let mesh = snapshot.mesh.found().ok_or(NoLikeness::Missing("the mesh's pods"))?;
+        let known = trust::known_anchors(snapshot);
+
+        let anchors = likenesses.anchors(bundle)?;
+        let issuer = likenesses.issuer(&chain.certificates, &known)?;
+        let mut copies = BTreeMap::new();
+        for (copy, source) in [(Copy::Config, &snapshot.config), (Copy::Overrides, &snapshot.overrides)] {
+            if let Some(text) = copy_text(&mut likenesses, source, &known)? {
+                copies.insert(copy, Kept::new(text, now));
+            }
+        }
+        let loaded = trust::loaded(snapshot);
+        let mut workloads = Vec::new();
+        for (index, seen) in mesh.workloads.iter().enumerate().filter(|(_, seen)| seen.pods() > 0) {
+            let mut pods = Vec::new();
+            let own: Vec<_> = loaded.iter().filter(|one| std::ptr::eq(one.workload, seen)).collect();
+            for (place, group) in seen.groups.iter().enumerate() {
+                let literal = match group.bundle {
+                    BundleRef::Literal(index) => mesh.bundles.get(index),
+                    _ => own.iter().find_map(|one| one.bundle),
+                };
+                let anchors = likenesses.anchors(literal.unwrap_or(bundle))?;
+                let shown = presented(snapshot, (index, place)).unwrap_or(&chain.certificates);
+                let issuer = likenesses.issuer(shown, &known)?;
+                let controls = (seen.component.as_deref() == Some("identity")).then(|| Controller {
+                    anchors: anchors.clone(),
+                    issuer: Some(issuer.clone()),
+                    reloads_at: None,
+                });
+                pods.extend(likenesses.pods(seen, group, now, (&anchors, &issuer), controls.as_ref()));
+            }
+            workloads.push(Workload {
+                key: seen.key(),
+                component: seen.component.clone(),
+                identity: seen.groups.first().map(|group| group.identity.clone()).unwrap_or_default(),
+                wanted: seen.pods(),
+                obstacle: obstacle(&seen.key(), rollouts),
+                restarted_at: None,
+                pods,
+            });
+        }
+        let mut world = Self {
+            now,
+            base: snapshot.clone(),
+            roots: vec![Kept::new(anchors, roots.changed_at.unwrap_or(now))],
+            copies,
+            issuer: Kept::new(issuer, secret.changed_at.unwrap_or(now)),
+            workloads,
+            events: Vec::new(),
+            lease: None,
+            faults: Vec::new(),
+            signer: likenesses.signer,
+            authorities: likenesses.made.into_values().filter(|pair| pair.chain[0].is_self_issued()).collect(),
+            leads: BTreeMap::new(),
+            refused: Vec::new(),
+            writes: 0,
+            named: 0,
+        };
+        world.witness();
+        Ok(world)
+    }
+}
+
+impl Likenesses {
+    /// The pods of a group, each with a leaf from the middle of its life.
+    fn pods(
+        &mut self,
+        seen: &Seen,
+        group: &PodGroup,
+        now: Timestamp,
+        (anchors, issuer): (&[Certificate], &IssuerPair),
+        controller: Option<&Controller>,
+    ) -> Vec<Pod> {
+        let count = group.pods;
+        let pod = |number: u32| {
+            let name = group.names.get(usize::try_from(number).unwrap_or(usize::MAX)).cloned();
+            let issued = (now - LEAF / 3).max(group.oldest);
+            let certificate = self.signer.leaf(issuer, &group.identity, issued, LEAF);
+            let left = certificate.as_ref().map_or(SignedDuration::ZERO, |leaf| leaf.lifetime().left(issued));
+            Pod {
+                name: name.unwrap_or_else(|| format!("{}-old-{number}", seen.name)),
+                started: group.oldest,
+                anchors: anchors.to_vec(),
+                leaf: certificate.map(|certificate| Leaf { certificate, chain: issuer.chain.clone() }),
+                asks_at: issued + left / 10 * 7,
+                controller: controller.cloned(),
+                ready_at: Some(group.oldest + START),
+                updated: true,
+            }
+        };
+        (0..count).map(pod).collect()
+    }
+}
+
+fn copy_text(
+    likenesses: &mut Likenesses,
+    source: &Source<Values>,
+    known: &[&Certificate],
+) -> Result<Option<CopyText>, NoLikeness> {
+    let Some(values) = source.found() else { return Ok(None) };
+    let Some(anchors) = &values.anchors else { return Ok(None) };
+    let issuer = values.issuer.as_ref().map(|chain| likenesses.issuer(&chain.certificates, known));
+    let issuer = issuer.transpose()?.map(|pair| pair.chain);
+    Ok(Some(CopyText { anchors: likenesses.anchors(anchors)?, issuer }))
+}
+
+/// The issuer that a pod of this group was seen to present.
+fn presented(snapshot: &Snapshot, place: (usize, usize)) -> Option<&[Certificate]> {
+    let mut probes = snapshot.probes.iter().filter(|probe| (probe.workload, probe.group) == place);
+    probes.find_map(|probe| probe.answer.as_ref().ok()?.chain.as_ref().ok()?.get(1..)).filter(|chain| !chain.is_empty())
+}

@@ -1,0 +1,199 @@
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    mesh::{self, Admission, Holder, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    pki::Bundle,
+    snapshot::{Snapshot, WorkloadRef},
+};
+
+use super::{Fault, World, world::CopyText};
+
+/// How long a request takes.
+const REQUEST: SignedDuration = SignedDuration::from_millis(20);
+/// How long a lock holds that nobody renews.
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
+
+/// A world that a plan can act on.
+#[derive(Debug)]
+pub struct Simulation(Mutex<World>);
+
+impl Simulation {
+    /// A simulation of this world.
+    pub fn new(world: World) -> Self {
+        Self(Mutex::new(world))
+    }
+
+    /// The world as it is.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The world, for as long as the program has not been killed. A request takes its time.
+    fn alive(&self) -> Result<MutexGuard<'_, World>, mesh::Fault> {
+        let mut world = self.world();
+        if world.is_killed() {
+            return Err(mesh::Fault::Failed("killed, as the rehearsal was asked to".to_owned()));
+        }
+        world.pass(REQUEST);
+        Ok(world)
+    }
+}
+
+impl World {
+    /// Whether the program was killed, as a fault asked for.
+    pub fn is_killed(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault, Fault::KilledAfter(write) if self.writes >= *write))
+    }
+
+    /// The program is started again; nobody kills it this time.
+    pub fn revive(&mut self) {
+        self.faults.retain(|fault| !matches!(fault, Fault::KilledAfter(_)));
+    }
+
+    /// The time by the program's clock.
+    pub(super) fn seen_now(&self) -> Timestamp {
+        let ahead = self.faults.iter().find_map(|fault| match fault {
+            Fault::ClockAhead(by) => Some(*by),
+            _ => None,
+        });
+        self.now + ahead.unwrap_or_default()
+    }
+
+    fn take(&mut self, write: &Write, mode: Mode) -> Result<(), mesh::Fault> {
+        let conflict = || mesh::Fault::Conflict(write.object().to_owned());
+        if self.faults.contains(&Fault::ConflictAt(self.writes + 1)) {
+            self.faults.retain(|fault| *fault != Fault::ConflictAt(self.writes + 1));
+            self.meddle(write);
+            return Err(conflict());
+        }
+        let (version, against) = match write {
+            Write::TrustRoots { against, .. } => (Some(self.roots_now().version), against),
+            Write::Issuer { against, .. } => (Some(self.issuer.version), against),
+            Write::Copy { copy, against, .. } => (self.copies.get(copy).map(|kept| kept.version), against),
+        };
+        if version.map(|version| version.to_string()).as_ref() != Some(against) {
+            return Err(conflict());
+        }
+        if mode == Mode::Do {
+            self.writes += 1;
+            self.apply(write);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, write: &Write) {
+        let now = self.now;
+        match write {
+            Write::TrustRoots { anchors, .. } => {
+                let mut next = self.roots_now().clone();
+                next.replace(anchors.clone(), now);
+                self.roots.push(next);
+            }
+            Write::Issuer { pair, .. } => {
+                self.issuer.replace(pair.clone(), now);
+                self.secret_changed();
+            }
+            Write::Copy { copy, anchors, .. } => {
+                let chain = self.issuer.value.chain.clone();
+                if let Some(kept) = self.copies.get_mut(copy) {
+                    let issuer = kept.value.issuer.is_some().then_some(chain);
+                    kept.replace(CopyText { anchors: anchors.clone(), issuer }, now);
+                }
+            }
+        }
+    }
+
+    /// Somebody else writes the object: its content stays, its version does not.
+    fn meddle(&mut self, write: &Write) {
+        let now = self.now;
+        match write {
+            Write::TrustRoots { .. } => {
+                let mut next = self.roots_now().clone();
+                next.touch(now);
+                self.roots.push(next);
+            }
+            Write::Issuer { .. } => self.issuer.touch(now),
+            Write::Copy { copy, .. } => {
+                if let Some(kept) = self.copies.get_mut(copy) {
+                    kept.touch(now);
+                }
+            }
+        }
+    }
+}
+
+impl Mesh for Simulation {
+    fn now(&self) -> Timestamp {
+        self.world().seen_now()
+    }
+
+    async fn pause(&self, time: Duration) {
+        let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        self.world().pass(time);
+    }
+
+    async fn observe(&self, scope: ProbeScope) -> Result<Snapshot, mesh::Fault> {
+        Ok(self.alive()?.read(scope))
+    }
+
+    async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, mesh::Fault> {
+        let world = self.alive()?;
+        let asked = world.workloads.iter().filter(|workload| of.is_empty() || of.contains(&workload.key));
+        Ok(asked.map(|workload| workload.rollout(world.now)).collect())
+    }
+
+    async fn write(&self, write: &Write, mode: Mode) -> Result<(), mesh::Fault> {
+        self.alive()?.take(write, mode)
+    }
+
+    async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), mesh::Fault> {
+        let mut world = self.alive()?;
+        if mode == Mode::Do {
+            world.writes += 1;
+            world.restart(workload);
+            world.settle();
+        }
+        Ok(())
+    }
+
+    async fn admission(&self) -> Result<Admission, mesh::Fault> {
+        let world = self.alive()?;
+        Ok(Admission::Proxy(Bundle::of(world.injected_anchors())))
+    }
+
+    async fn may(&self, _: &[Right]) -> Result<Vec<Right>, mesh::Fault> {
+        drop(self.alive()?);
+        Ok(Vec::new())
+    }
+
+    async fn lock(&self, name: &str) -> Result<Option<Holder>, mesh::Fault> {
+        let mut world = self.alive()?;
+        let now = world.now;
+        let held = world.lease.clone().filter(|held| held.name != name && now.duration_since(held.renewed) < LEASE);
+        if held.is_none() {
+            let since = world.lease.as_ref().filter(|held| held.name == name).map_or(now, |held| held.since);
+            world.lease = Some(Holder { name: name.to_owned(), since, renewed: now });
+        }
+        Ok(held)
+    }
+
+    async fn unlock(&self, name: &str) -> Result<(), mesh::Fault> {
+        let mut world = self.alive()?;
+        if world.lease.as_ref().is_some_and(|held| held.name == name) {
+            world.lease = None;
+        }
+        Ok(())
+    }
+
+    async fn export(&self) -> Result<Vec<serde_json::Value>, mesh::Fault> {
+        drop(self.alive()?);
+        Ok(Vec::new())
+    }
+
+    async fn note(&self, _: &str, _: &str) {}
+}

@@ -1,0 +1,60 @@
+//! What a person sees of a plan and of a run: plain lines, one for each thing that happens.
+
+mod refusal;
+mod step;
+
+use jiff::Timestamp;
+
+use crate::{event::Event, execute::Stop, plan::Outlook};
+
+use super::{Look, look::Tone, text::wrap};
+
+pub use refusal::stopped;
+pub use step::title;
+
+/// The whole plan, a line for each step.
+pub fn plan(outlook: &Outlook, look: Look) -> String {
+    let mut out = String::new();
+    for (number, step) in outlook.steps.iter().enumerate() {
+        let first = format!("{:>4}  {:<8}", number + 1, step::stage(step));
+        for line in wrap(&first, &title(step), look.text_width()) {
+            out += &line;
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// An event as a line that begins with the time since `begun`; nothing for what another line says already.
+pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Option<String> {
+    let text = match event {
+        Event::Locked | Event::Planned(_) | Event::Written(_) | Event::Restarting(_) | Event::Finished(_) => {
+            return None;
+        }
+        Event::BackedUp(folder) => format!("saved what may be touched in {}", folder.display()),
+        Event::Begun(step) => format!("{}: {}", step::stage(step), title(step)),
+        Event::Restarted(workload, took) => format!("  {workload} is new and ready after {} s", took.as_secs()),
+        Event::Waiting(what) => format!("  waiting for {what}"),
+        Event::Proven(_) => return None,
+        Event::Changed(object) => format!("  {object} was changed by somebody else: looking again"),
+        Event::MissedUpdate => "  identity missed the new issuer: restarting it".to_owned(),
+        Event::PutBack(issuer) => format!("  identity refused the new issuer: {} is back", issuer.short()),
+        Event::Held(holds) => {
+            let names: Vec<String> = holds.iter().map(refusal::hold).collect();
+            format!("  waiting for an operator: {}", names.join("; "))
+        }
+    };
+    let passed = at.duration_since(begun);
+    let clock = format!("{:>3}:{:02}  ", passed.as_secs() / 60, passed.as_secs() % 60);
+    let indent = text.len() - text.trim_start().len();
+    let lines = wrap(&format!("{clock}{}", " ".repeat(indent)), text.trim_start(), look.text_width());
+    Some(lines.join("\n") + "\n")
+}
+
+/// One line in the tone of success or failure.
+pub fn verdict(ended: Result<&str, &Stop>, look: Look) -> String {
+    match ended {
+        Ok(text) => format!("{} {text}\n", look.paint(Tone::Good, "done:")),
+        Err(stop) => format!("{} {stop}\n", look.paint(Tone::Critical, "stopped:")),
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a run ended, with evidence and what to do.
+
+use crate::{
+    error::Told,
+    execute::Stop,
+    mesh::Obstacle,
+    plan::{Hold, Refusal},
+};
+
+use super::step::title;
+
+/// A stop in the words and lines of a person.
+pub fn stopped(stop: &Stop) -> Told {
+    let (evidence, hints): (Vec<String>, Vec<String>) = match stop {
+        Stop::Refused(refusal) => (refused(refusal), vec![instead(refusal).to_owned()]),
+        Stop::Held(holds) => (
+            holds.iter().map(hold).collect(),
+            vec!["see to them, then run the same command again; or leave them out by name".to_owned()],
+        ),
+        Stop::Rollout { .. } => (
+            vec!["the mesh is whole: old and new pods accept each other".to_owned()],
+            vec!["mend the workload, then run the same command again: it goes on where the mesh is".to_owned()],
+        ),
+        _ => (Vec::new(), vec!["run the same command again: it goes on where the mesh is".to_owned()]),
+    };
+    Told { what: stop.to_string(), evidence, hints }
+}
+
+/// A hold in one line.
+pub(super) fn hold(hold: &Hold) -> String {
+    let why = match hold.obstacle {
+        Obstacle::Paused => "its Deployment is paused",
+        Obstacle::InjectedByHand => "its proxy stands in its own template: inject it anew and apply it",
+        Obstacle::Bare => "a pod without a controller: delete it and make it again",
+        Obstacle::Job => "a Job runs to its end: wait for it, or delete it and make it again",
+        Obstacle::Unknown => "its controller is not known here: replace its pods",
+    };
+    format!("{}: {why}", hold.workload)
+}
+
+fn refused(refusal: &Refusal) -> Vec<String> {
+    match refusal {
+        Refusal::Unseen(what) | Refusal::Unfit(what) => vec![what.clone()],
+        Refusal::NoKeyFor { anchor } | Refusal::AnchorRotation { anchor } => {
+            vec![format!("the mesh is on its way to anchor `{}` ({})", anchor.name(), anchor.fingerprint().short())]
+        }
+        Refusal::Outside(names) | Refusal::Owned(names) => names.clone(),
+        Refusal::Breaks(step, pairs) => {
+            let first = pairs.iter().take(5).map(ToString::to_string);
+            let more = pairs.len().checked_sub(5).filter(|more| *more > 0).map(|more| format!("and {more} more pairs"));
+            [format!("it would be: {}", title(step))].into_iter().chain(first).chain(more).collect()
+        }
+    }
+}
+
+fn instead(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoKeyFor { .. } => "bring that anchor's key, or an issuer that it signed",
+        Refusal::AnchorRotation { .. } => "finish it with `rotate-anchor` first",
+        Refusal::Outside(_) => "give them the new anchor, then say so by name",
+        Refusal::Owned(_) => "make the change where these objects come from",
+        Refusal::Breaks(..) => "`check` says what stands in the way",
+        Refusal::Unseen(_) | Refusal::Unfit(_) => "`check` says more",
+    }
+}

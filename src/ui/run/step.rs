@@ -1,0 +1,69 @@
+use crate::{
+    mesh::Copy,
+    pki::Certificate,
+    plan::{Step, Why},
+    snapshot::WorkloadRef,
+};
+
+/// The stage that a step belongs to.
+pub(super) fn stage(step: &Step) -> &'static str {
+    match step {
+        Step::TrustRoots { why, .. } | Step::Restart { why, .. } => match why {
+            Why::Extend => "extend",
+            Why::Refresh => "refresh",
+            Why::Trim => "trim",
+        },
+        Step::Copy(_) => "copy",
+        Step::Issuer { .. } | Step::AwaitIssuer { .. } => "swap",
+        Step::AwaitLeafs { .. } => "refresh",
+    }
+}
+
+/// A step in one sentence.
+pub fn title(step: &Step) -> String {
+    match step {
+        Step::TrustRoots { anchors, why: Why::Trim } => {
+            format!("ConfigMap linkerd-identity-trust-roots keeps {}", all(anchors))
+        }
+        Step::TrustRoots { anchors, .. } => {
+            format!("ConfigMap linkerd-identity-trust-roots holds {}", all(anchors))
+        }
+        Step::Copy(copy) => format!("{} follows, so that the next `linkerd upgrade` keeps it", copied(*copy)),
+        Step::Issuer { chain } => format!("Secret linkerd-identity-issuer holds {}", all(&chain[..chain.len().min(1)])),
+        Step::AwaitIssuer { .. } => "wait until identity signs with it".to_owned(),
+        Step::Restart { workloads, why } => format!("restart {}{}", names(workloads), reason(*why)),
+        Step::AwaitLeafs { workloads } => {
+            format!("wait until the proxies of {} have renewed their leafs", names(workloads))
+        }
+    }
+}
+
+fn copied(copy: Copy) -> &'static str {
+    copy.object()
+}
+
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Extend => ", which shall trust the new anchor beside the old",
+        Why::Refresh => ", whose leafs shall come from the new issuer",
+        Why::Trim => ", which shall no longer trust the old anchor",
+    }
+}
+
+fn all(certificates: &[Certificate]) -> String {
+    let named = |one: &Certificate| format!("`{}` ({})", one.name(), one.fingerprint().short());
+    certificates.iter().map(named).collect::<Vec<_>>().join(" and ")
+}
+
+/// A few names, or how many there are.
+fn names(workloads: &[WorkloadRef]) -> String {
+    const SOME: usize = 4;
+    let name = |workload: &WorkloadRef| format!("{}/{}", workload.namespace, workload.name);
+    match workloads.len() {
+        0..=SOME => workloads.iter().map(name).collect::<Vec<_>>().join(", "),
+        many => {
+            let first: Vec<_> = workloads.iter().take(SOME - 1).map(name).collect();
+            format!("{} and {} more", first.join(", "), many - first.len())
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The live side of the port: each method does what it says, on a real API server with real pods.
+
+mod admission;
+mod around;
+mod rollouts;
+mod writes;
+
+use std::time::{Duration, Instant};
+
+use linkerd_certs::{
+    cluster::LiveMesh,
+    mesh::{Mesh as _, ProbeScope, Rollout},
+    pki::Certificate,
+    snapshot::{Snapshot, WorkloadRef},
+};
+use tokio::sync::OnceCell;
+
+use crate::harness::{Result, Target, lab_name};
+
+static HEALTHY: OnceCell<()> = OnceCell::const_new();
+
+/// The cluster, made healthy once; each test puts back what it changes.
+async fn target() -> Result<Target> {
+    let target = Target::any().await?;
+    if !Target::is_given() {
+        HEALTHY
+            .get_or_try_init(|| async {
+                let cluster = lab::cluster::Cluster::require(&lab_name())?;
+                let mesh = lab::install::Mesh::of_lab(&cluster).await?;
+                lab::state::set(&mesh, "healthy", None).await.map(drop)
+            })
+            .await?;
+    }
+    Ok(target)
+}
+
+async fn snapshot(mesh: &LiveMesh) -> Result<Snapshot> {
+    Ok(mesh.observe(ProbeScope::None).await?)
+}
+
+/// An anchor that nothing else has to do with.
+fn another_anchor() -> Result<Certificate> {
+    let key = rcgen::KeyPair::generate()?;
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "root.another.cluster.local");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    Ok(Certificate::parse(params.self_signed(&key)?.der())?)
+}
+
+fn workload(namespace: &str, kind: &str, name: &str) -> WorkloadRef {
+    WorkloadRef { namespace: namespace.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+}
+
+/// Asks for the rollout until it is as wanted.
+async fn until(mesh: &LiveMesh, of: &WorkloadRef, mut wanted: impl FnMut(&Rollout) -> bool) -> Result<Rollout> {
+    let begun = Instant::now();
+    loop {
+        let rollouts = mesh.rollouts(std::slice::from_ref(of)).await?;
+        let rollout = rollouts.first().ok_or_else(|| format!("{of} is gone"))?.clone();
+        if wanted(&rollout) {
+            return Ok(rollout);
+        }
+        if begun.elapsed() > Duration::from_mins(2) {
+            return Err(format!("{rollout:?}").into());
+        }
+        mesh.pause(Duration::from_millis(500)).await;
+    }
+}

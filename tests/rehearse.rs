@@ -1,0 +1,76 @@
+//! `rehearse` through the real binary: the whole job on the built-in mesh, as a person sees it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::process::{Command, Output};
+
+fn rehearse(columns: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kubectl-linkerd_certs"))
+        .env_clear()
+        .env("COLUMNS", columns)
+        .arg("rehearse")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    without_fingerprints(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Keys are made anew in each rehearsal, so fingerprints differ: eight hexadecimal digits in brackets.
+fn without_fingerprints(text: &str) -> String {
+    let mut pieces = text.split('(');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push('(');
+        match piece.split_once(')') {
+            Some((inner, rest)) if inner.len() == 8 && inner.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                out.push_str("xxxxxxxx)");
+                out.push_str(rest);
+            }
+            _ => out.push_str(piece),
+        }
+    }
+    out
+}
+
+#[test]
+fn an_anchor_rotation_at_80_and_120_columns() {
+    for columns in ["80", "120"] {
+        let output = rehearse(columns, &["rotate-anchor"]);
+        assert!(output.status.success());
+        let text = stdout(&output);
+        assert!(text.lines().all(|line| line.chars().count() <= columns.parse().unwrap()), "{text}");
+        insta::assert_snapshot!(format!("rotate-anchor_{columns}"), text);
+    }
+}
+
+#[test]
+fn killed_in_the_middle_it_goes_on() {
+    let output = rehearse("80", &["rotate-anchor", "--fault", "kill:20"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!("killed", stdout(&output));
+}
+
+#[test]
+fn a_rollout_that_fails_stops_at_a_gate() {
+    let output = rehearse("80", &["rotate-anchor", "--fault", "never-ready:web"]);
+    assert_eq!(output.status.code(), Some(5));
+    insta::assert_snapshot!("never-ready", String::from_utf8_lossy(&output.stderr));
+    assert!(stdout(&output).contains("no proxy refused another at any moment"));
+}
+
+#[test]
+fn a_fault_that_is_none_is_wrong_usage() {
+    for fault in ["kill", "kill:0", "never-ready:", "clock-ahead:soon", "flood"] {
+        assert_eq!(rehearse("80", &["rotate-anchor", "--fault", fault]).status.code(), Some(2), "{fault}");
+    }
+}
+
+#[test]
+fn a_likeness_of_a_saved_mesh_is_rotated_and_what_holds_it_is_named() {
+    let output = rehearse("80", &["rotate-anchor", "--snapshot", "tests/states/healthy.json"]);
+    assert_eq!(output.status.code(), Some(5));
+    insta::assert_snapshot!("held", String::from_utf8_lossy(&output.stderr));
+}
