@@ -113,6 +113,6 @@ pub struct TrustRoots {
     /// When that key was last written, by the object's managed fields.
     pub changed_at: Option<Timestamp>,
     /// The field manager that wrote it then.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
 }

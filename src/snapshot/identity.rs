@@ -25,7 +25,7 @@ pub struct IssuerSecret {
     /// When its data were last written, by the object's managed fields.
     pub changed_at: Option<Timestamp>,
     /// The field manager that wrote them then.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
 }
 
