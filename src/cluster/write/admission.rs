@@ -17,7 +17,7 @@ const MOST_TRIED: usize = 3;
 impl LiveMesh {
     /// Creates a pod as a server-side dry run, where injection is enabled, and reads what the injector made of it.
     pub(super) async fn admit(&self) -> Result<Admission, Fault> {
-        let mut refused = None;
+        let (mut refused, mut failed) = (None, None);
         for namespace in self.injected().await? {
             let place = Place { kind: PODS, word: "Pod", namespace: &namespace, name: "" };
             match self.create(place, &pod(), Mode::Try).await {
@@ -25,12 +25,15 @@ impl LiveMesh {
                 Err(Fault::Refused(message)) => {
                     refused.get_or_insert(Admission::Refused(format!("in namespace {namespace}: {message}")));
                 }
-                // It was deleted since.
-                Err(Fault::Failed(_)) => {}
+                // It may have been deleted since.
+                Err(Fault::Failed(why)) => failed = Some(why),
                 Err(fault) => return Err(fault),
             }
         }
-        refused.ok_or_else(|| Fault::Failed("there is no namespace in which a pod could be tried".to_owned()))
+        refused.ok_or_else(|| {
+            let why = failed.unwrap_or_default();
+            Fault::Failed(format!("there is no namespace in which a pod could be tried: {why}"))
+        })
     }
 
     /// Namespaces whose annotation enables injection, or `default` where there are none or they can't be listed.

@@ -130,6 +130,7 @@ impl LiveMesh {
         };
         let message = quotable(&status.message);
         match status.code {
+            429 if is_about_disruption(&message) => Fault::Refused(message),
             401 | 429 | 502..=504 => Fault::Lost(self.cluster.explain(error)),
             500 if message.contains("etcdserver") => Fault::Lost(self.cluster.explain(error)),
             403 if is_about_rights(&message) => Fault::Forbidden(place.right(verb).to_string()),
@@ -154,6 +155,12 @@ fn parameters(mode: Mode) -> String {
 /// the same code (kubernetes, staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go).
 fn is_about_rights(message: &str) -> bool {
     message.contains(" cannot ") && message.contains("User \"")
+}
+
+/// An eviction that a `PodDisruptionBudget` does not allow now has the code of a server that is busy (kubernetes,
+/// pkg/registry/core/pod/storage/eviction.go).
+fn is_about_disruption(message: &str) -> bool {
+    message.contains("disruption budget")
 }
 
 /// What the server said, unless it quotes PEM: an admission webhook may send back what it was shown.
@@ -190,6 +197,12 @@ mod tests {
         ));
         assert!(!is_about_rights("pods \"x\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1"));
         assert!(!is_about_rights("pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\""));
+    }
+
+    #[test]
+    fn a_disruption_budget_is_told_from_a_busy_server() {
+        assert!(is_about_disruption("Cannot evict pod as it would violate the pod's disruption budget."));
+        assert!(!is_about_disruption("Too many requests, please try again later."));
     }
 
     #[test]

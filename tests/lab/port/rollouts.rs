@@ -116,7 +116,11 @@ async fn pods_that_are_deleted_by_hand_go_one_by_one() -> Result {
         assert!(lowest + 1 >= done.wanted, "{lowest} of {}", done.wanted);
         assert!(before.is_disjoint(&uids(&target, name)?), "{kind}");
         // A change that is not ours is left to whoever made it.
-        strategic(&target, &workload, &json!({"spec": {"template": {"metadata": {"annotations": {"x": "y"}}}}}))?;
+        strategic(
+            &target,
+            &workload,
+            &json!({"spec": {"template": {"metadata": {"annotations": {"linkerd-certs.lab/now": mesh.now().to_string()}}}}}),
+        )?;
         let other = until(&mesh, &workload, |rollout| !rollout.complete).await?;
         assert_eq!((other.updated, other.trouble), (0, None));
         let now = uids(&target, name)?;
@@ -153,4 +157,20 @@ async fn what_new_pods_wait_for_is_told() -> Result {
     mesh.restart(&legacy, Mode::Do).await?;
     until(&mesh, &legacy, |rollout| rollout.complete).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_disruption_budget_holds_a_pod_back_and_is_named() -> Result {
+    let target = target().await?;
+    let mesh = target.live().await?;
+    let db = workload("emojivoto", "StatefulSet", "db");
+    patch(&target, &db, &json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}}))?;
+    target.kubectl(&["create", "pdb", "all", "-n", "emojivoto", "--selector=app=db", "--min-available=2"])?;
+    mesh.restart(&db, Mode::Do).await?;
+    let held = until(&mesh, &db, |rollout| rollout.trouble.is_some()).await;
+    target.kubectl(&["delete", "pdb", "all", "-n", "emojivoto"])?;
+    let trouble = held?.trouble.unwrap_or_default();
+    assert!(trouble.contains("db-1 is not let go") && trouble.contains("disruption budget"), "{trouble}");
+    until(&mesh, &db, |rollout| rollout.complete).await?;
+    patch(&target, &db, &json!({"spec": {"updateStrategy": {"type": "RollingUpdate"}}}))
 }

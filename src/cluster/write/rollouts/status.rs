@@ -41,8 +41,9 @@ impl Seen {
             },
             obstacle: obstacle(object),
             wanted: count.wanted,
-            updated: count.updated,
-            ready: count.ready(),
+            // What is counted before the controller has seen the template is of the one before.
+            updated: if observed { count.updated } else { 0 },
+            ready: if observed { count.ready() } else { 0 },
             complete: observed && whole_revision && count.complete(),
             restarted_at: object
                 .entry("/spec/template/metadata/annotations", RESTARTED_AT)
