@@ -3,23 +3,35 @@
 //! # The house
 //!
 //! ```text
-//!              cluster/ -> snapshot -> findings -> commands/ -> ui
-//!                             |           |
-//!                             +-> trust --+
-//!                             +-> inventory
+//!          cluster/ -> snapshot -> findings ------> commands/ -> ui
+//!             ^           |           |                ^
+//!             |           +-> trust --+                |
+//!           mesh          +-> inventory                |
+//!             |           +-> plan -> execute -> event +
+//!             v                         |
+//!          simulate/ <------------------+
 //! ```
 //!
 //! **Pure rooms**: no client, no runtime, no clock, no terminal; time is passed in.
 //!
-//! * [`pki`]: certificates, keys and bundles as facts; chains verified as a proxy and as identity verify them.
+//! * [`pki`]: certificates, keys and bundles as facts; chains verified as a proxy and as identity verify them; signing.
 //! * [`snapshot`]: what was observed of one mesh; every source found, missing, forbidden or failed; never a private key.
 //! * [`trust`]: who verifies with which bundle and who presents which chain: the trust matrix.
 //! * [`findings`]: rules over a snapshot; stable codes, evidence, what to do next; causes before consequences.
 //! * [`inventory`]: every certificate of a snapshot, once, with all places that hold it.
+//! * [`plan`]: the next step from where a mesh stands, and the gate that it has to pass.
+//! * [`event`]: what happens while a plan is carried out.
+//!
+//! **The port**
+//!
+//! * [`mesh`]: the only way from a plan to a cluster, in terms of anchors, issuers and workloads. [`cluster`] is its live
+//!   side, [`simulate`] the one in memory.
+//! * [`execute`]: carries a plan out over the port: one step, its proof, and a look at the mesh before the next.
 //!
 //! **Input and output**
 //!
-//! * [`cluster`]: reads a live cluster into a snapshot: API objects, pods as a stream, live probes of proxies.
+//! * [`cluster`]: reads a live cluster into a snapshot (API objects, pods as a stream, live probes of proxies), and
+//!   writes to it for a plan.
 //! * [`keyfile`]: keys and certificates in files; never overwritten, never half.
 //! * [`ui`]: what a person or a script sees. Nothing else prints.
 //!
