@@ -13,7 +13,7 @@ const EXPECTED: &[(&str, &[&str], i32)] = &[
     ("trimmed-too-early", &["LC-I06", "LC-S01", "LC-S02"], 4),
     ("issuer-expired", &["LC-I03", "LC-S02"], 4),
     ("dead-issuer", &["LC-I03"], 4),
-    ("webhooks-expired", &["LC-W01"], 4),
+    ("webhooks-expired", &["LC-W01", "LC-W04"], 4),
     ("cert-manager", &["LC-C03"], 3),
 ];
 
