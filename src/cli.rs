@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod generate;
 mod rehearse;
+mod rotate;
 mod value;
 
 use std::{ffi::OsString, path::Path};
@@ -14,6 +15,7 @@ pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
+pub use rotate::{RotateAnchorArgs, RotateArgs, RotateIssuerArgs};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
@@ -39,6 +41,10 @@ pub enum Verb {
     Check(Box<CheckArgs>),
     /// Make the trust anchor and the identity issuer of a new install
     Generate(Box<GenerateArgs>),
+    /// Replace the trust anchor, and the issuer with it
+    RotateAnchor(Box<RotateAnchorArgs>),
+    /// Replace the issuer under the present anchor
+    RotateIssuer(Box<RotateIssuerArgs>),
     /// Go through a rotation on a simulated mesh
     Rehearse(Box<RehearseArgs>),
     /// Say which version this is

@@ -5,6 +5,7 @@ mod generate;
 mod key;
 mod observe;
 mod rehearse;
+mod rotate;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -67,6 +68,12 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         }
         Verb::Rehearse(arguments) => {
             runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
+        }
+        Verb::RotateAnchor(arguments) => {
+            runtime()?.block_on(rotate::rotate(rotate::Settings::of_anchor(*arguments, Timestamp::now()), ui))
+        }
+        Verb::RotateIssuer(arguments) => {
+            runtime()?.block_on(rotate::rotate(rotate::Settings::of_issuer(*arguments, Timestamp::now()), ui))
         }
         Verb::Version(arguments) => version::version(arguments.output, ui),
     }

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     cluster,
     commands::ExitStatus,
+    execute::Stop,
     keyfile,
     pki::{
         InvalidName,
@@ -90,6 +91,18 @@ pub enum Error {
     /// A namespace or trust domain is none.
     #[error(transparent)]
     Name(#[from] InvalidName),
+    /// A run ended before its goal.
+    #[error(transparent)]
+    Stopped(Stop),
+    /// Nobody is there to be asked, and nobody said `--yes`.
+    #[error("nothing was changed: there is no terminal to ask, and --yes was not given")]
+    NobodyToAsk,
+    /// There is no place for a backup.
+    #[error("there is no folder to save the present state in: name one with --backup-dir")]
+    NoStateFolder,
+    /// A key could not be used.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
     /// No mesh could be simulated.
     #[error("this mesh cannot be rehearsed on")]
     NoRehearsal(#[source] NoLikeness),

@@ -152,6 +152,14 @@ pub fn write_key(file: &Path, key: &PrivateKey) -> Result<(), Error> {
     write_new(file, key.to_pem().as_bytes(), 0o600)
 }
 
+/// Writes text that may hold private keys to a new file that only its owner may read.
+///
+/// # Errors
+/// As [`write_key`].
+pub fn write_secret(file: &Path, text: &str) -> Result<(), Error> {
+    write_new(file, text.as_bytes(), 0o600)
+}
+
 /// Writes certificates to a new file.
 ///
 /// # Errors

@@ -11,6 +11,7 @@
 mod effect;
 mod gate;
 mod outlook;
+mod owned;
 mod request;
 mod standing;
 mod step;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use gate::{Pair, gate};
 pub use outlook::{Outlook, outlook};
+pub use owned::owned;
 pub use request::{Goal, Materials, Request, Trim};
 pub(crate) use standing::obstacle;
 pub use standing::{Party, Presents, Standing, Trusts};

@@ -50,6 +50,11 @@ impl Ui {
         self.stdout
     }
 
+    /// How stderr takes text.
+    pub fn stderr(&self) -> Look {
+        self.stderr
+    }
+
     /// Starts the log: nothing at all unless it was asked for.
     pub fn log(&self) {
         let filter = match self.verbose {

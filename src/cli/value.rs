@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
 
-use crate::{pki::lifetime::Threshold, simulate::Fault};
+use crate::{pki::lifetime::Threshold, simulate::Fault, snapshot::WorkloadRef};
 
 /// A moment as typed: absolute, or relative to a moment that is known only later.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +143,17 @@ pub(super) fn request_timeout(text: &str) -> Result<Duration, String> {
     }
     let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "not a duration such as 30s, 1m or 1m30s".to_owned())
+}
+
+/// A workload, as NAMESPACE/KIND/NAME.
+pub(super) fn workload(text: &str) -> Result<WorkloadRef, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    match parts[..] {
+        [namespace, kind, name] if parts.iter().all(|part| !part.is_empty()) => {
+            Ok(WorkloadRef { namespace: namespace.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
+        }
+        _ => Err("not NAMESPACE/KIND/NAME, such as emojivoto/Deployment/web".to_owned()),
+    }
 }
 
 /// Something that goes wrong in a rehearsal.

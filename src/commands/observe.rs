@@ -32,13 +32,7 @@ impl Origin {
         if let Some(file) = file {
             return Self::File(file);
         }
-        let connect = Connect {
-            context: cluster.context,
-            kubeconfig: cluster.kubeconfig,
-            user: cluster.as_user,
-            groups: cluster.as_groups,
-            request_timeout: cluster.request_timeout,
-        };
+        let connect = connect(&cluster);
         let probe = match probe {
             ProbeArg::None => ProbeScope::None,
             ProbeArg::ControlPlane => ProbeScope::ControlPlane,
@@ -65,6 +59,17 @@ impl Origin {
             _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
             snapshot = reading => Ok(snapshot?),
         }
+    }
+}
+
+/// How to reach the cluster that the arguments name.
+pub(super) fn connect(cluster: &ClusterArgs) -> Connect {
+    Connect {
+        context: cluster.context.clone(),
+        kubeconfig: cluster.kubeconfig.clone(),
+        user: cluster.as_user.clone(),
+        groups: cluster.as_groups.clone(),
+        request_timeout: cluster.request_timeout,
     }
 }
 

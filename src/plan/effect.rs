@@ -14,7 +14,7 @@ impl Standing {
         match step {
             Step::TrustRoots { anchors, .. } => {
                 after.roots.clone_from(anchors);
-                (after.roots_load, after.roots_are_ours) = (true, true);
+                (after.roots_load, after.roots_are_ours, after.roots_after_issuer) = (true, true, true);
             }
             Step::Copy(copy) => {
                 let (anchors, issuer) = (fingerprints(&self.roots), self.issuer.first().cloned());
@@ -29,7 +29,7 @@ impl Standing {
             }
             Step::Issuer { chain } => {
                 after.issuer.clone_from(chain);
-                after.issuer_is_ours = true;
+                (after.issuer_is_ours, after.roots_after_issuer) = (true, false);
             }
             Step::AwaitIssuer { chain } => after.serving = Some(chain.clone()),
             Step::Restart { workloads, .. } => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     mesh::{Copy, FIELD_MANAGER, Obstacle, Rollout},
@@ -20,6 +20,9 @@ pub struct Standing {
     pub roots: Vec<Certificate>,
     /// Whether proxies and identity start with the ConfigMap's text as it is.
     pub roots_load: bool,
+    /// Whether the trust roots were written after the issuer Secret: then what they hold beside the present anchor is
+    /// there for an issuer to come, and not left from one that has gone.
+    pub roots_after_issuer: bool,
     /// Whether this program wrote the trust roots last.
     pub roots_are_ours: bool,
     /// Whether this program wrote the issuer Secret last.
@@ -80,6 +83,7 @@ impl Standing {
         let (roots, secret) = (snapshot.trust_roots.found(), snapshot.issuer.found());
         let roots_are_ours = ours(roots.and_then(|roots| roots.changed_by.as_ref()));
         let issuer_is_ours = ours(secret.and_then(|secret| secret.changed_by.as_ref()));
+        let written = roots.and_then(|roots| roots.changed_at).zip(secret.and_then(|secret| secret.changed_at));
         let roots = roots.and_then(|roots| roots.bundle.as_ref());
         let issuer = secret.and_then(|secret| secret.chain.as_ref());
         let serving = trust::serving(snapshot);
@@ -88,6 +92,7 @@ impl Standing {
             at: snapshot.taken_at,
             roots: roots.map(once).unwrap_or_default(),
             roots_load: roots.is_some_and(|bundle| bundle.loads && bundle.loads_in_identity),
+            roots_after_issuer: written.is_some_and(|(roots, issuer)| roots > issuer),
             roots_are_ours,
             issuer_is_ours,
             issuer: issuer.map(|chain| chain.certificates.clone()).unwrap_or_default(),
@@ -154,20 +159,36 @@ impl Standing {
         used
     }
 
-    /// The anchors under which a leaf that could not be seen may have been issued: all that are known, but for those
-    /// newer than the issuer Secret's own, under which nothing was ever signed here.
-    pub fn possible_anchors(&self) -> Vec<&Certificate> {
-        let used = self.in_use();
-        let newest = used.iter().map(|anchor| anchor.lifetime().not_before).max();
-        let possible = |anchor: &&Certificate| {
-            used.contains(anchor) || newest.is_none_or(|newest| anchor.lifetime().not_before <= newest)
-        };
-        self.known_anchors().into_iter().filter(possible).collect()
+    /// The anchor that vouches for the issuer in the Secret.
+    pub fn present(&self) -> Option<&Certificate> {
+        self.anchor_of(&self.issuer)
     }
 
-    /// The oldest anchor in use: what a proxy that cannot be seen is taken to trust, and nothing else.
+    /// Whether `anchor` is there for an issuer to come. Anchors are backdated, so that of a mesh that was installed a
+    /// moment ago may begin later than the one that follows it: then the order in which the objects were written tells,
+    /// and which of the two ends later.
+    pub fn is_to_come(&self, anchor: &Certificate) -> bool {
+        const BACKDATED: SignedDuration = SignedDuration::from_hours(24);
+        let Some(present) = self.present().filter(|present| *present != anchor) else { return false };
+        let (begins, began) = (anchor.lifetime().not_before, present.lifetime().not_before);
+        let outlives = anchor.lifetime().not_after > present.lifetime().not_after;
+        let backdated = self.roots_after_issuer && outlives && began.duration_since(begins) < BACKDATED;
+        anchor.lifetime().contains(self.at) && !self.in_use().contains(&anchor) && (begins > began || backdated)
+    }
+
+    /// The anchors under which a leaf that could not be seen may have been issued: all that are known, but for those
+    /// under which nothing was ever signed here.
+    pub fn possible_anchors(&self) -> Vec<&Certificate> {
+        self.known_anchors().into_iter().filter(|anchor| !self.is_to_come(anchor)).collect()
+    }
+
+    /// What a proxy that cannot be seen is taken to trust, and nothing else: an anchor in use that is not the present
+    /// one, where there is such, since then the mesh is on its way from there.
     pub fn oldest_anchor(&self) -> Option<&Certificate> {
-        self.in_use().into_iter().min_by_key(|anchor| anchor.lifetime().not_before)
+        let present = self.present();
+        let mut used = self.in_use();
+        used.sort_by_key(|anchor| (Some(*anchor) == present, anchor.lifetime().not_before));
+        used.first().copied()
     }
 }
 

@@ -21,13 +21,12 @@ pub enum Target<'a> {
 
 /// Infers it; `None` where the issuer in the Secret leads to no anchor that is known.
 pub fn target(standing: &Standing) -> Option<Target<'_>> {
-    let present = standing.anchor_of(&standing.issuer)?;
+    let present = standing.present()?;
     if standing.chains().iter().any(|chain| standing.anchor_of(chain) != Some(present)) {
         return Some(Target::Towards(present));
     }
-    let begins = |anchor: &Certificate| anchor.lifetime().not_before;
-    let newer = standing.roots.iter().filter(|anchor| begins(anchor) > begins(present));
-    if let Some(newest) = newer.filter(|anchor| anchor.lifetime().contains(standing.at)).max_by_key(|one| begins(one)) {
+    let to_come = standing.roots.iter().filter(|anchor| standing.is_to_come(anchor));
+    if let Some(newest) = to_come.max_by_key(|anchor| anchor.lifetime().not_before) {
         return Some(Target::Towards(newest));
     }
     let more_than_present = |trusts: &[Certificate]| trusts.iter().any(|anchor| anchor != present);

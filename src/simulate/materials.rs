@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use crate::{
     mesh::IssuerPair,
-    pki::{Certificate, verify},
+    pki::{Certificate, authority::BACKDATED, verify},
     plan::Goal,
 };
 
@@ -26,16 +26,17 @@ impl World {
     /// When they cannot be signed, or the present anchor has no likeness here.
     pub fn make(&mut self, goal: Goal, anchor: SignedDuration, issuer: SignedDuration) -> Result<Made, NoLikeness> {
         let now = self.now;
+        let from = now - BACKDATED;
         let name = |layer: &str| format!("{layer}.linkerd.cluster.local {}", now.as_second());
         let root = match goal {
-            Goal::Anchor => self.signer.anchor(&Authority { name: &name("root"), from: now, until: now + anchor })?,
+            Goal::Anchor => self.signer.anchor(&Authority { name: &name("root"), from, until: now + anchor })?,
             Goal::Issuer => {
                 let signs =
                     |pair: &&IssuerPair| pair.chain.iter().any(|one| verify::leads_to(&self.issuer.value.chain, one));
                 self.authorities.iter().find(signs).cloned().ok_or(NoLikeness::Untrusted)?
             }
         };
-        let below = Authority { name: &name("identity"), from: now, until: now + issuer };
+        let below = Authority { name: &name("identity"), from, until: now + issuer };
         let issuer = self.signer.issuer(&below, &root)?;
         Ok(Made { anchor: root.chain[0].clone(), issuer })
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use dialoguer::Password;
+use dialoguer::{Confirm, Password};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -13,6 +13,21 @@ impl Ui {
     /// Whether somebody is there to answer: stdin and stderr are a terminal.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a question that is answered by yes or no; no where nothing is typed.
+    ///
+    /// # Errors
+    /// When there is no terminal, or it gives no answer.
+    pub fn confirm(&self, question: &str) -> Result<bool, Error> {
+        if !self.can_ask() {
+            return Err(Error::NobodyToAsk);
+        }
+        match Confirm::new().with_prompt(clean(question)).default(false).interact() {
+            Ok(answer) => Ok(answer),
+            Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => Err(Error::Interrupted),
+            Err(dialoguer::Error::IO(error)) => Err(Error::Prompt(error)),
+        }
     }
 
     /// Asks for a password; what is typed is not shown.

@@ -1,0 +1,111 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
+
+const ANCHOR_EXAMPLES: &str = "\
+Examples:
+  rotate-anchor --dry-run --discard-anchor-key     the plan, and nothing else
+  rotate-anchor --anchor-key-out anchor.key        asks before it begins
+  rotate-anchor --anchor-key-out anchor.key --yes  for a script
+
+Run it again after whatever stopped it: it goes on where the mesh is.
+
+Exit status:
+  0 done, 1 could not run, 2 wrong usage, 5 stopped at a safety gate with
+  the mesh whole, 130 interrupted";
+
+const ISSUER_EXAMPLES: &str = "\
+Examples:
+  rotate-issuer --anchor-key anchor.key            asks before it begins
+  rotate-issuer --anchor-key anchor.key --yes      for a script
+
+Run it again after whatever stopped it: it goes on where the mesh is.
+
+Exit status:
+  0 done, 1 could not run, 2 wrong usage, 5 stopped at a safety gate with
+  the mesh whole, 130 interrupted";
+
+/// `rotate-anchor`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = ANCHOR_EXAMPLES)]
+pub struct RotateAnchorArgs {
+    /// Write the new anchor's key to this file, which is new, or the same as in a run before
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "discard_anchor_key",
+        required_unless_present = "discard_anchor_key"
+    )]
+    pub anchor_key_out: Option<PathBuf>,
+    /// Forget the new anchor's key: the next issuer will need a new anchor
+    #[arg(long)]
+    pub discard_anchor_key: bool,
+    /// How long the new anchor lives
+    #[arg(long, value_name = "TIME", default_value = "10y")]
+    pub anchor_lifetime: LifetimeArg,
+    /// What becomes of proxies that still trust the old anchor: now (they are restarted) or lazy (they drop it when they
+    /// are replaced for another reason)
+    #[arg(long, value_name = "WHEN", default_value = "now", hide_possible_values = true)]
+    pub trim: TrimArg,
+    /// What holds for both rotations.
+    #[command(flatten)]
+    pub common: RotateArgs,
+}
+
+/// `rotate-issuer`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = ISSUER_EXAMPLES)]
+pub struct RotateIssuerArgs {
+    /// The present anchor's key, in PEM; where it is encrypted, its password is asked for
+    #[arg(long, value_name = "FILE")]
+    pub anchor_key: PathBuf,
+    /// The first line of this file is that password
+    #[arg(long, value_name = "FILE")]
+    pub anchor_key_password_file: Option<PathBuf>,
+    /// What holds for both rotations.
+    #[command(flatten)]
+    pub common: RotateArgs,
+}
+
+/// What holds for both rotations.
+#[derive(Clone, Debug, Args)]
+pub struct RotateArgs {
+    /// How long the new issuer lives; never longer than its anchor
+    #[arg(long, value_name = "TIME", default_value = "1y")]
+    pub issuer_lifetime: LifetimeArg,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Wait for leafs to renew themselves instead of restarting their pods: up to 17 hours
+    #[arg(long)]
+    pub patient: bool,
+    /// How many workloads are restarted at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    pub max_parallel: usize,
+    /// Which proxies are asked between the steps: sample or all
+    #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
+    pub probe: ProbeArg,
+    /// Leave this workload as it is, NAMESPACE/KIND/NAME, knowing that it may lose the mesh; may be given more than once
+    #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
+    pub leave: Vec<crate::snapshot::WorkloadRef>,
+    /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub answer_for: Vec<String>,
+    /// How long to wait for what only an operator can replace, such as 10m
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = value::request_timeout)]
+    pub hold: std::time::Duration,
+    /// Save what may be touched in this new folder
+    #[arg(long, value_name = "DIR")]
+    pub backup_dir: Option<PathBuf>,
+    /// Rotate although what is there was made by a run of the last day
+    #[arg(long)]
+    pub force: bool,
+    /// Where.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}

@@ -1,0 +1,35 @@
+//! What is kept before the first write: every object that may be touched, in a folder that only its owner can read.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::{cluster::LiveMesh, error::Error, keyfile, mesh::Mesh as _};
+
+/// Who runs this: `user@host`.
+pub(super) fn person() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
+    let host =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME").map_err(drop));
+    format!("{user}@{}", host.unwrap_or_else(|()| "somewhere".to_owned()).trim())
+}
+
+/// Saves every object that a run may touch, and returns the folder.
+pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => super::state_folder().ok_or(Error::NoStateFolder)?.join(now.strftime("%Y%m%dT%H%M%SZ").to_string()),
+    };
+    if folder.symlink_metadata().is_ok() {
+        keyfile::check_empty(&folder)?;
+    }
+    let objects = mesh.export().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    keyfile::make_folder(&folder)?;
+    for object in objects {
+        let word =
+            |pointer: &str| object.pointer(pointer).and_then(|value| value.as_str()).unwrap_or("none").to_owned();
+        let name = format!("{}-{}.json", word("/kind").to_lowercase(), word("/metadata/name"));
+        keyfile::write_secret(&folder.join(name), &format!("{object:#}\n"))?;
+    }
+    Ok(folder)
+}
