@@ -41,9 +41,11 @@ pub enum Verb {
     Check(Box<CheckArgs>),
     /// Make the trust anchor and the identity issuer of a new install
     Generate(Box<GenerateArgs>),
-    /// Replace the trust anchor, and the issuer with it
+    /// Replace the trust anchor, and the issuer with it (in work: hidden until it is tested end to end)
+    #[command(hide = true)]
     RotateAnchor(Box<RotateAnchorArgs>),
-    /// Replace the issuer under the present anchor
+    /// Replace the issuer under the present anchor (in work: hidden until it is tested end to end)
+    #[command(hide = true)]
     RotateIssuer(Box<RotateIssuerArgs>),
     /// Go through a rotation on a simulated mesh
     Rehearse(Box<RehearseArgs>),

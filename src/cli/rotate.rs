@@ -71,6 +71,7 @@ pub struct RotateIssuerArgs {
 
 /// What holds for both rotations.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RotateArgs {
     /// How long the new issuer lives; never longer than its anchor
     #[arg(long, value_name = "TIME", default_value = "1y")]

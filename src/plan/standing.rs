@@ -13,6 +13,7 @@ use crate::{
 
 /// Where a mesh stands at one moment.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Standing {
     /// The moment.
     pub at: Timestamp,
