@@ -90,16 +90,16 @@ impl Mesh {
     /// Takes away whatever is there, installs the control plane and waits until it is ready.
     pub async fn install(&self, mode: Mode, pki: &Pki) -> Result<()> {
         self.uninstall().await?;
-        self.render(mode, pki).await?;
+        self.render(mode, pki, false).await?;
         self.ready().await
     }
 
-    /// Installs the control plane without waiting for it.
-    pub async fn render(&self, mode: Mode, pki: &Pki) -> Result<()> {
+    /// Installs the control plane without waiting for it. An `eager` one is found ready sooner than a real one would be.
+    pub async fn render(&self, mode: Mode, pki: &Pki, eager: bool) -> Result<()> {
         self.keep(pki)?;
         self.kube.apply(&crds::linkerd()).await?;
         let chart = paths::sources().join("chart").display().to_string();
-        let values = values::yaml(mode, pki)?;
+        let values = values::yaml(mode, pki, eager)?;
         let place = ["-n", NAMESPACE, "-f", "-"];
         if mode == Mode::Helm {
             let args = [&["install", RELEASE, &chart, "--create-namespace"], &place[..]].concat();

@@ -184,7 +184,7 @@ impl State {
     async fn install(&self, mesh: &Mesh, mode: Option<Mode>, pki: Pki) -> Result<Stage> {
         let stage = Stage { mesh: mesh.clone(), pki };
         mesh.uninstall().await?;
-        mesh.render(mode.unwrap_or(self.mode), &stage.pki).await?;
+        mesh.render(mode.unwrap_or(self.mode), &stage.pki, true).await?;
         if let Some(early) = self.early {
             early(&stage).await?;
         }

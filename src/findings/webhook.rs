@@ -1,18 +1,21 @@
 //! Family W: the certificates that the API server verifies before it calls Linkerd.
 
+mod key;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::{
     pki::{
-        Bundle, Certificate, KeyState,
+        Bundle, Certificate,
         lifetime::Stage,
         verify::{self, Refusal},
     },
     snapshot::{FailurePolicy, Owner, Source, TlsSecret, Webhook, WebhookKind},
 };
 
+pub(super) use self::key::mismatch as key_mismatch;
 use super::{
     Code, Finding, Severity, cert_manager,
     text::{end, moment, named, some_of, span},
@@ -249,44 +252,6 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
 /// is itself a root is good, as the charts make them, and a root that has expired is not.
 fn as_api_server(chain: &[Certificate], bundle: &Bundle, at: Timestamp) -> Result<(), Refusal> {
     verify::as_identity(chain, bundle, at)
-}
-
-/// LC-W04: the server cannot use its key.
-pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
-    each(view, |view, webhook| {
-        let (secret, certificate) = (secret(webhook)?, certificate(webhook)?);
-        let why = match &secret.key {
-            KeyState::Missing => "there is no tls.key".to_owned(),
-            KeyState::Unreadable(why) => format!("tls.key cannot be read: {why}"),
-            key if !key.fits(certificate) => "tls.key belongs to another certificate".to_owned(),
-            KeyState::Present(_) => layout(webhook, secret)?,
-        };
-        let finding = Finding::new(
-            Code::WebhookKeyMismatch,
-            Severity::Critical,
-            subject(webhook),
-            "the webhook's server cannot load its certificate and key",
-        )
-        .seen(format!("{}: {why}", secret.meta.reference()))
-        .seen("its server goes on with what it has loaded and fails at its next restart")
-        .next_all(renew(view, &[webhook]));
-        Some(finding)
-    })
-}
-
-/// Why the server cannot read PEM that others can. The policy validator is not written in Go: it reads keys in PKCS #8 or
-/// PKCS #1 alone (linkerd-kubert 0.27, `load_private_key`), and takes blank lines among certificates. The others
-/// read as identity does (linkerd2, pkg/tls, `ReadPEMCreds`). One that serves what the Secret holds has read it.
-fn layout(webhook: &Webhook, secret: &TlsSecret) -> Option<String> {
-    let served = webhook.served.as_ref().and_then(|served| served.as_ref().ok()?.first());
-    if webhook.service == "linkerd-policy-validator" {
-        let sec1 =
-            "tls.key is an EC PRIVATE KEY (SEC 1), and the policy validator reads PKCS #8 or RSA PRIVATE KEY alone";
-        return (secret.key_is_sec1 && served != certificate(webhook)).then(|| sec1.to_owned());
-    }
-    let unreadable = secret.chain.as_ref().is_some_and(|chain| !chain.loads_in_identity);
-    unreadable
-        .then(|| "tls.crt holds a blank line or something else that is no certificate after the last one".to_owned())
 }
 
 /// LC-W05: the API server calls it by a name that its certificate does not have.

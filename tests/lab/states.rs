@@ -19,7 +19,7 @@ const EXPECTED: &[(&str, &[&str], i32)] = &[
     ("issuer-near-end", &["LC-I05"], 4),
     ("same-subject", &["LC-I08", "LC-S02"], 3),
     ("key-mismatch", &["LC-I02", "LC-S02"], 4),
-    ("webhooks-expired", &["LC-W01"], 4),
+    ("webhooks-expired", &["LC-W01", "LC-W04"], 4),
     ("webhook-mismatch", &["LC-W03"], 4),
     ("unmeshed-pods", &["LC-P05"], 3),
     ("viz", &["LC-W02"], 4),

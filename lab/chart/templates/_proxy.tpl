@@ -86,6 +86,7 @@ ports:
 - {containerPort: {{ $v.proxy.ports.admin }}, name: linkerd-admin}
 readinessProbe:
   httpGet: {path: /ready, port: {{ $v.proxy.ports.admin }}}
+  periodSeconds: {{ $v.readinessPeriodSeconds }}
   initialDelaySeconds: {{ $v.proxy.readinessProbe.initialDelaySeconds }}
   timeoutSeconds: {{ $v.proxy.readinessProbe.timeoutSeconds }}
 securityContext:

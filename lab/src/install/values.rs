@@ -8,12 +8,15 @@ use crate::error::{Error, Result};
 /// The version that the stand-in pretends to be.
 pub(super) const VERSION: &str = "stable-2.20.0";
 
-/// The values file for the chart.
-pub(super) fn yaml(mode: Mode, pki: &Pki) -> Result<String> {
+/// The values file for the chart; an `eager` mesh is asked for its readiness every second, not every ten.
+pub(super) fn yaml(mode: Mode, pki: &Pki, eager: bool) -> Result<String> {
     let mut values = given(mode, pki)?;
     if mode != Mode::Helm {
         values["overrides"] = Value::String(text(&values)?);
         values["cliVersion"] = Value::String(format!("linkerd/cli {VERSION}"));
+    }
+    if eager {
+        values["readinessPeriodSeconds"] = json!(1);
     }
     text(&values)
 }

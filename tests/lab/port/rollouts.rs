@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::{target, until, workload};
 use crate::harness::{Result, Target};
 
+/// The pods whose containers run; one that has ended stays listed for a moment longer.
 fn uids(target: &Target, app: &str) -> Result<BTreeSet<String>> {
-    let path = "jsonpath={.items[*].metadata.uid}";
-    let uids = target.kubectl(&["get", "pods", "-n", "emojivoto", "-l", &format!("app={app}"), "-o", path])?;
+    let (label, path) = (format!("app={app}"), "jsonpath={.items[*].metadata.uid}");
+    let running = "--field-selector=status.phase!=Succeeded,status.phase!=Failed";
+    let uids = target.kubectl(&["get", "pods", "-n", "emojivoto", "-l", &label, running, "-o", path])?;
     Ok(uids.split_whitespace().map(str::to_owned).collect())
 }
 
