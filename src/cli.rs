@@ -1,5 +1,6 @@
 //! The command line as people type it. Parsed here and nowhere else; `commands` turns it into settings.
 
+mod brought;
 mod check;
 mod cluster;
 mod generate;
@@ -11,6 +12,7 @@ use std::{ffi::OsString, path::Path};
 
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+pub use brought::{BroughtAnchorArgs, BroughtIssuerArgs};
 pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};

@@ -79,6 +79,9 @@ pub enum Error {
         /// Why.
         source: Unfit,
     },
+    /// A key was brought for an anchor that nothing names.
+    #[error("{} is the key of no anchor that the mesh is on its way to", .0.display())]
+    NoAnchorFor(PathBuf),
     /// What was just made does not hold.
     #[error("the issuer that was made is of no use to Linkerd, so nothing was written")]
     Unproved(#[source] Unfit),
@@ -155,6 +158,7 @@ impl Error {
             Self::NoSuchNamespace { .. } => "`kubectl get namespaces` lists them",
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
+            Self::NoAnchorFor(_) => "for a new anchor, bring its certificate as well: --anchor-cert FILE",
             Self::KeyFile(error) => key_file_hint(error)?,
             Self::Signing(SigningError::Name { .. }) => {
                 "sign an identity issuer under it with step or openssl, and bring that issuer instead"

@@ -35,6 +35,8 @@ pub struct Options {
     pub rollout_deadline: Duration,
     /// How long is waited for what an operator has to see to.
     pub hold: Duration,
+    /// Wait for identity and for leafs rather than restart them.
+    pub patient: bool,
     /// Who holds the lock.
     pub holder: String,
 }
@@ -46,6 +48,7 @@ impl Default for Options {
             at_once: 8,
             rollout_deadline: Duration::from_mins(5),
             hold: Duration::ZERO,
+            patient: false,
             holder: "linkerd-certs".to_owned(),
         }
     }

@@ -198,6 +198,18 @@ pub fn make_folder(folder: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Makes what is missing of the way to `path`, for its owner only.
+///
+/// # Errors
+/// When that cannot be made.
+pub fn make_way(path: &Path) -> Result<(), Error> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(parent(path)).map_err(|source| Error::Unwritable { file: parent(path).to_owned(), source })
+}
+
 /// Whether `folder` is there and empty.
 ///
 /// # Errors

@@ -78,6 +78,9 @@ pub trait Mesh: Sync {
     /// Changes one object, or only asks the API server whether it would take the change.
     fn write(&self, write: &Write, mode: Mode) -> impl Future<Output = Result<(), Fault>> + Send;
 
+    /// What the issuer Secret holds, with its key: to put it back where what follows it is refused.
+    fn issuer(&self) -> impl Future<Output = Result<IssuerPair, Fault>> + Send;
+
     /// Starts to replace the pods of a workload.
     fn restart(&self, workload: &WorkloadRef, mode: Mode) -> impl Future<Output = Result<(), Fault>> + Send;
 

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
+use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
 
 const ANCHOR_EXAMPLES: &str = "\
 Examples:
@@ -35,12 +35,12 @@ pub struct RotateAnchorArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with = "discard_anchor_key",
-        required_unless_present = "discard_anchor_key"
+        conflicts_with_all = ["discard_anchor_key", "anchor_cert", "anchor_key"],
+        required_unless_present_any = ["discard_anchor_key", "anchor_cert", "anchor_key", "csr_out"]
     )]
     pub anchor_key_out: Option<PathBuf>,
     /// Forget the new anchor's key: the next issuer will need a new anchor
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["anchor_cert", "anchor_key"])]
     pub discard_anchor_key: bool,
     /// How long the new anchor lives
     #[arg(long, value_name = "TIME", default_value = "10y")]
@@ -49,6 +49,9 @@ pub struct RotateAnchorArgs {
     /// are replaced for another reason)
     #[arg(long, value_name = "WHEN", default_value = "now", hide_possible_values = true)]
     pub trim: TrimArg,
+    /// A new anchor that was made elsewhere.
+    #[command(flatten)]
+    pub anchor: BroughtAnchorArgs,
     /// What holds for both rotations.
     #[command(flatten)]
     pub common: RotateArgs,
@@ -59,10 +62,10 @@ pub struct RotateAnchorArgs {
 #[command(after_help = ISSUER_EXAMPLES)]
 pub struct RotateIssuerArgs {
     /// The present anchor's key, in PEM; where it is encrypted, its password is asked for
-    #[arg(long, value_name = "FILE")]
-    pub anchor_key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["issuer_cert", "csr_out"])]
+    pub anchor_key: Option<PathBuf>,
     /// The first line of this file is that password
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "anchor_key")]
     pub anchor_key_password_file: Option<PathBuf>,
     /// What holds for both rotations.
     #[command(flatten)]
@@ -97,6 +100,10 @@ pub struct RotateArgs {
     /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub answer_for: Vec<String>,
+    /// Keep this anchor in the bundle (SHA-256 of the certificate), for what nothing in this cluster shows: another
+    /// cluster, a machine outside; may be given more than once
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub keep_anchor: Vec<crate::pki::Fingerprint>,
     /// How long to wait for what only an operator can replace, such as 10m
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = value::request_timeout)]
     pub hold: std::time::Duration,
@@ -106,6 +113,9 @@ pub struct RotateArgs {
     /// Rotate although what is there was made by a run of the last day
     #[arg(long)]
     pub force: bool,
+    /// An issuer that is signed elsewhere.
+    #[command(flatten)]
+    pub issuer: BroughtIssuerArgs,
     /// Where.
     #[command(flatten)]
     pub cluster: ClusterArgs,

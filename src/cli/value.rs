@@ -166,12 +166,13 @@ pub(super) fn fault(text: &str) -> Result<Fault, String> {
         "kill" => number().map(Fault::KilledAfter),
         "conflict" => number().map(Fault::ConflictAt),
         "missed-update" => Ok(Fault::MissedUpdate),
+        "refused-issuer" => Ok(Fault::RefusedIssuer),
         "never-ready" => name().map(Fault::NeverReady),
         "unseen" => name().map(Fault::Unseen),
         "clock-ahead" => {
             of.parse().map(Fault::ClockAhead).map_err(|_| "`clock-ahead:` takes a time, such as 10m".to_owned())
         }
-        _ => Err("no such fault: kill:N, conflict:N, missed-update, never-ready:NAME, unseen:NAME, clock-ahead:TIME"
+        _ => Err("no such fault: kill:N, conflict:N, missed-update, refused-issuer, never-ready:NAME, unseen:NAME, clock-ahead:TIME"
             .to_owned()),
     }
 }

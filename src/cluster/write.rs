@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::{
-    mesh::{Admission, Fault, Holder, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    mesh::{Admission, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
     snapshot::{Snapshot, WorkloadRef},
 };
 
@@ -90,6 +90,10 @@ impl Mesh for LiveMesh {
             Write::Issuer { pair, anchors, against } => self.write_issuer(pair, anchors, against, mode).await,
             Write::Copy { copy, anchors, against } => self.write_copy(*copy, anchors, against, mode).await,
         }
+    }
+
+    async fn issuer(&self) -> Result<IssuerPair, Fault> {
+        self.read_issuer().await
     }
 
     async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), Fault> {

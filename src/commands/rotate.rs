@@ -4,7 +4,7 @@ mod backup;
 mod materials;
 mod told;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use tokio::signal::ctrl_c;
@@ -15,13 +15,14 @@ use crate::{
     error::Error,
     execute::{self, Options, Stop, Stopper},
     mesh::{Mesh as _, ProbeScope},
+    pki::Fingerprint,
     plan::{self, Goal, Next, Refusal, Request, Standing, Trim},
     snapshot::Snapshot,
     ui::{Ui, run as show},
 };
 
 use self::{
-    materials::{AnchorKey, Gathered, Lifetimes},
+    materials::{Gathered, KeyFile, Keys, Lifetimes},
     told::Told,
 };
 use super::{ExitStatus, observe::connect};
@@ -33,7 +34,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(45);
 #[derive(Debug)]
 pub(super) struct Settings {
     goal: Goal,
-    key: AnchorKey,
+    keys: Keys,
     lifetimes: Lifetimes,
     trim: Trim,
     common: RotateArgs,
@@ -44,29 +45,36 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings of `rotate-anchor`.
     pub(super) fn of_anchor(arguments: RotateAnchorArgs, now: Timestamp) -> Self {
-        let key = arguments.anchor_key_out.map_or(AnchorKey::Discard, AnchorKey::Out);
+        let keys = Keys {
+            out: arguments.anchor_key_out,
+            anchor_cert: arguments.anchor.anchor_cert,
+            anchor_key: KeyFile::anchor(arguments.anchor.anchor_key, arguments.anchor.anchor_key_password_file),
+            ..Keys::of_issuer(&arguments.common.issuer)
+        };
         let trim = if arguments.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now };
-        Self { trim, ..Self::of(Goal::Anchor, key, Some(arguments.anchor_lifetime), arguments.common, now) }
+        Self { trim, ..Self::of(Goal::Anchor, keys, Some(arguments.anchor_lifetime), arguments.common, now) }
     }
 
     /// The settings of `rotate-issuer`.
     pub(super) fn of_issuer(arguments: RotateIssuerArgs, now: Timestamp) -> Self {
-        let key = AnchorKey::Present { file: arguments.anchor_key, password: arguments.anchor_key_password_file };
-        Self::of(Goal::Issuer, key, None, arguments.common, now)
+        let keys = Keys {
+            anchor_key: KeyFile::anchor(arguments.anchor_key, arguments.anchor_key_password_file),
+            ..Keys::of_issuer(&arguments.common.issuer)
+        };
+        Self::of(Goal::Issuer, keys, None, arguments.common, now)
     }
 
-    fn of(
-        goal: Goal,
-        key: AnchorKey,
-        anchor: Option<crate::cli::LifetimeArg>,
-        common: RotateArgs,
-        now: Timestamp,
-    ) -> Self {
+    fn of(goal: Goal, keys: Keys, anchor: Option<crate::cli::LifetimeArg>, common: RotateArgs, now: Timestamp) -> Self {
         // A certificate holds whole seconds.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let issuer = common.issuer_lifetime.from(now);
         let lifetimes = Lifetimes { anchor: anchor.map_or(issuer, |anchor| anchor.from(now)), issuer };
-        Self { goal, key, lifetimes, trim: Trim::Now, connect: connect(&common.cluster), common, now }
+        Self { goal, keys, lifetimes, trim: Trim::Now, connect: connect(&common.cluster), common, now }
+    }
+
+    /// Anchors that stay whatever else is decided.
+    fn keep(&self) -> BTreeSet<Fingerprint> {
+        self.common.keep_anchor.iter().copied().collect()
     }
 
     fn options(&self, holder: String) -> Options {
@@ -75,6 +83,7 @@ impl Settings {
             probe: if all { ProbeScope::All } else { ProbeScope::Sample },
             at_once: self.common.max_parallel.max(1),
             hold: self.common.hold,
+            patient: self.common.patient,
             holder,
             ..Options::default()
         }
@@ -87,6 +96,7 @@ impl Settings {
             leave: self.common.leave.iter().cloned().collect(),
             answered_for: self.common.answer_for.iter().cloned().collect(),
             force: self.common.force,
+            keep: self.keep(),
             ..Request::new(self.goal, gathered.materials())
         }
     }
@@ -102,6 +112,10 @@ pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
     if let Some(refusal) = refused_beforehand(&snapshot) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
         return Ok(ExitStatus::Gate);
+    }
+    if let Some(text) = materials::request(&settings, &snapshot)? {
+        ui.data(&text)?;
+        return Ok(ExitStatus::Fine);
     }
     let gathered = materials::gather(&settings, &snapshot, &standing, ui)?;
     let request = settings.request(&gathered);

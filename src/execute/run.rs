@@ -3,8 +3,6 @@ use std::{
     time::Duration,
 };
 
-use secrecy::ExposeSecret as _;
-
 use crate::{
     event::{Event, Watch},
     mesh::{Copy, Fault, IssuerPair, Mesh, Mode, ProbeScope, Write},
@@ -31,6 +29,8 @@ pub(super) struct Run<'a, M, W> {
     pub(super) options: &'a Options,
     pub(super) stopper: &'a Stopper,
     pub(super) watch: &'a mut W,
+    /// What the issuer Secret held before this run wrote it.
+    pub(super) issuer_before: Option<IssuerPair>,
 }
 
 /// Carries out what `request` wants, from wherever the mesh stands.
@@ -48,7 +48,7 @@ pub async fn run<M: Mesh, W: Watch>(
     if let Some(holder) = mesh.lock(&options.holder).await? {
         return Err(Stop::Locked(holder));
     }
-    let mut run = Run { mesh, options, stopper, watch };
+    let mut run = Run { mesh, options, stopper, watch, issuer_before: None };
     run.tell(&Event::Locked);
     let ended = run.walk(request, new_issuer).await;
     // A lock that cannot be given back runs out by itself.
@@ -158,7 +158,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 };
                 let against = look.snapshot.issuer.found().map(|secret| secret.meta.resource_version.clone());
                 let anchors = look.standing.roots.clone();
-                debug_assert!(!pair.key.expose_secret().is_empty());
+                self.issuer_before = Some(self.mesh.issuer().await?);
                 self.write(Write::Issuer { pair: pair.clone(), anchors, against: against.unwrap_or_default() }).await
             }
             Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,

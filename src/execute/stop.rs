@@ -31,9 +31,12 @@ pub enum Stop {
     /// New pods would not get what they need.
     #[error("{0}")]
     Admission(String),
-    /// Identity refused the new issuer; the one before was put back.
-    #[error("identity refused the new issuer, and the one before was put back")]
-    IssuerRefused,
+    /// Identity does not load the new issuer.
+    #[error("identity refused the new issuer{}", if *put_back { ", and the one before was put back" } else { "" })]
+    IssuerRefused {
+        /// Whether the one before was put back: not where an earlier run wrote the new one.
+        put_back: bool,
+    },
     /// Something took too long; the text says what was waited for.
     #[error("{what} took longer than {} s", after.as_secs())]
     TooLong {

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Certificate, KeyAlgorithm, Lifetime, PrivateKey, Serial, TrustDomain, private_key::NotSigned};
 use draft::{Draft, Kind};
 
-pub use brought::Unfit;
+pub use brought::{Unfit, anchor};
 
 /// How long before the moment of signing an authority begins to be valid: a machine whose clock is behind by less than
 /// `linkerd check` complains of takes it at once (linkerd2, pkg/healthcheck/healthcheck.go, `AllowedClockSkew`).

@@ -82,8 +82,6 @@ pub struct Hold {
 pub struct Done {
     /// What still trusts more than it needs to, and was left so as wished.
     pub trusting_old: Vec<WorkloadRef>,
-    /// Whether nothing had to be done because anchor or issuer are new already.
-    pub fresh: bool,
 }
 
 /// Why a plan is refused. Each is told with what to do instead.

@@ -21,7 +21,7 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
             Ok(()) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
-        Next::Done(done) => Next::Done(Done { trusting_old: trusting_more(standing), ..done }),
+        Next::Done(_) => Next::Done(Done { trusting_old: trusting_more(standing) }),
         other => other,
     }
 }
@@ -29,7 +29,7 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
 /// The next step by the order alone.
 pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Refusal> {
     let Some(goal) = goal(standing, request)? else {
-        return Ok(copies(standing).map_or_else(|| Next::Done(Done { fresh: true, ..Done::default() }), Next::Do));
+        return Ok(copies(standing).map_or_else(|| Next::Done(Done::default()), Next::Do));
     };
     let step = extend(standing, goal.anchor)
         .or_else(|| copies(standing))
@@ -52,15 +52,18 @@ struct Destination<'a> {
 
 /// Where the run leads; `None` where the mesh is there.
 fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Destination<'a>>, Refusal> {
-    let Some(target) = target::target(standing) else {
+    let Some(target) = target::target(standing, &request.keep) else {
         return Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()));
     };
     let issuer = standing.issuer.first();
     match (target, request.goal) {
-        (Target::Towards(anchor), Goal::Anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
+        (Target::Towards(anchor), Goal::Anchor) => {
+            let anchor = instead_of(anchor, standing, request).unwrap_or(anchor);
+            Ok(Some(Destination { anchor, new_issuer: false, trims: true }))
+        }
         (Target::Towards(anchor), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
         (Target::Rest(present), Goal::Anchor) => match &request.materials.anchor {
-            Some(new) if new == present => Ok(None),
+            Some(anchor) if anchor == present => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
             _ if is_fresh(present, standing) && standing.roots_are_ours && !request.force => Ok(None),
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
             None => Err(Refusal::Unfit("there is no new trust anchor to rotate to".to_owned())),
@@ -77,6 +80,13 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
             Ok((!moved).then_some(Destination { anchor, new_issuer: false, trims: false }))
         }
     }
+}
+
+/// The anchor that was made or brought in place of one that a run of ours put into the bundle and then lost the key of
+/// (`--discard-anchor-key`, killed before the swap). Nothing was signed under that one, and it goes with the others.
+fn instead_of<'a>(lost: &Certificate, standing: &Standing, request: &'a Request) -> Option<&'a Certificate> {
+    let is_lost = standing.roots_are_ours && standing.is_to_come(lost);
+    request.materials.anchor.as_ref().filter(|_| is_lost)
 }
 
 fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
@@ -119,16 +129,22 @@ fn swap(standing: &Standing, request: &Request, goal: &Destination<'_>) -> Optio
     if let Some(next) = round(standing, Why::Extend, |party| !party.trusts(goal.anchor)) {
         return Some(Ok(next));
     }
-    let unanswered: Vec<String> =
-        standing.outside.iter().filter(|name| !request.answered_for.contains(*name)).cloned().collect();
-    if !under_it && !unanswered.is_empty() {
-        return Some(Err(Refusal::Outside(unanswered)));
+    if !under_it && let Some(refusal) = unanswered(standing, request) {
+        return Some(Err(refusal));
     }
     let issuer = request.materials.issuer.as_ref().filter(|chain| verify::leads_to(chain, goal.anchor));
     Some(match issuer {
         Some(chain) => Ok(Next::Do(Step::Issuer { chain: chain.clone() })),
         None => Err(Refusal::NoKeyFor { anchor: goal.anchor.clone() }),
     })
+}
+
+/// Verifiers outside the cluster have to know the new anchor before the swap, and present nothing under the old one
+/// before the trim; only the operator knows.
+fn unanswered(standing: &Standing, request: &Request) -> Option<Refusal> {
+    let unanswered: Vec<String> =
+        standing.outside.iter().filter(|name| !request.answered_for.contains(*name)).cloned().collect();
+    (!unanswered.is_empty()).then_some(Refusal::Outside(unanswered))
 }
 
 /// 4. Every leaf comes from the issuer in the Secret.
@@ -147,6 +163,9 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
     let kept = standing.roots.iter().filter(|one| *one == anchor || request.keep.contains(&one.fingerprint()));
     let anchors: Vec<Certificate> = kept.cloned().collect();
     if anchors.len() != standing.roots.len() {
+        if let Some(refusal) = unanswered(standing, request) {
+            return Some(Next::Refuse(refusal));
+        }
         return Some(Next::Do(Step::TrustRoots { anchors, why: Why::Trim }));
     }
     // Who cannot be restarted trusts an anchor under which nothing is signed any more: harmless, and told at the end.
@@ -171,15 +190,10 @@ fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Optio
     (!stale.is_empty()).then(|| Next::Hold(stale.iter().filter_map(hold).collect()))
 }
 
-/// Identity gives new pods their leafs, the injector their bundles; the rest of the control plane comes before what it
-/// serves.
+/// Identity gives new pods their leafs and the injector their bundles, so both come before whatever gets these from
+/// them. A rollout keeps the old pod until the new one is ready, so nothing else has to wait for its turn.
 fn rank(party: &Party) -> u8 {
-    match party.component.as_deref() {
-        Some("identity") => 0,
-        Some("proxy-injector") => 1,
-        Some(_) => 2,
-        None => 3,
-    }
+    u8::from(!matches!(party.component.as_deref(), Some("identity" | "proxy-injector")))
 }
 
 fn trusting_more(standing: &Standing) -> Vec<crate::snapshot::WorkloadRef> {

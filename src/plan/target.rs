@@ -1,13 +1,15 @@
 //! Where a mesh is on its way to, inferred from what it holds and from nothing else.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
-use crate::pki::Certificate;
+use crate::pki::{Certificate, Fingerprint};
 
 use super::Standing;
 
 /// An anchor or issuer younger than this, in an object that this program wrote last, was made by the run that is being
-/// run again; and where other anchors are left beside it, by a rotation that is not at its end yet.
+/// run again.
 pub const FRESH: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where a mesh is on its way to.
@@ -19,23 +21,24 @@ pub enum Target<'a> {
     Towards(&'a Certificate),
 }
 
-/// Infers it; `None` where the issuer in the Secret leads to no anchor that is known.
-pub fn target(standing: &Standing) -> Option<Target<'_>> {
+/// Infers it; `None` where the issuer in the Secret leads to no anchor that is known. Anchors in `keep` are in the
+/// bundle for a reason of their own and say nothing.
+pub fn target<'a>(standing: &'a Standing, keep: &BTreeSet<Fingerprint>) -> Option<Target<'a>> {
     let present = standing.present()?;
     if standing.chains().iter().any(|chain| standing.anchor_of(chain) != Some(present)) {
         return Some(Target::Towards(present));
     }
-    let to_come = standing.roots.iter().filter(|anchor| standing.is_to_come(anchor));
+    let counts = |anchor: &&Certificate| *anchor != present && !keep.contains(&anchor.fingerprint());
+    let beside: Vec<&Certificate> = standing.roots.iter().filter(counts).collect();
+    let to_come = beside.iter().filter(|anchor| standing.is_to_come(anchor));
     if let Some(newest) = to_come.max_by_key(|anchor| anchor.lifetime().not_before) {
         return Some(Target::Towards(newest));
     }
-    let more_than_present = |trusts: &[Certificate]| trusts.iter().any(|anchor| anchor != present);
-    let unfinished =
-        more_than_present(&standing.roots) || standing.known_anchors().into_iter().any(|anchor| anchor != present);
-    if unfinished && is_fresh(present, standing) {
-        return Some(Target::Towards(present));
-    }
-    Some(Target::Rest(present))
+    // What vouches for nothing any more is left from a rotation that was not brought to its end, however long ago.
+    let left = beside.iter().any(|anchor| anchor.lifetime().not_before <= standing.at);
+    // Proxies that have loaded more than they need may have been left so on purpose: `--trim lazy`.
+    let loaded = standing.known_anchors().into_iter().any(|anchor| counts(&anchor)) && is_fresh(present, standing);
+    Some(if left || loaded { Target::Towards(present) } else { Target::Rest(present) })
 }
 
 /// Whether `certificate` was made so recently that it must be the one that is being brought in.

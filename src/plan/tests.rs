@@ -1,5 +1,7 @@
 //! Plans on a small mesh: the whole walk, every place to pick it up, and what must be refused.
 
+use jiff::SignedDuration;
+
 use super::{Goal, Hold, Materials, Next, Refusal, Request, Standing, Step, Trim, Why, gate, next, outlook, steps};
 use crate::{
     mesh::{Obstacle, Rollout},
@@ -55,37 +57,30 @@ fn walk(standing: &Standing, request: &Request) -> (Vec<String>, Next) {
     (outlook.steps.iter().map(told).collect(), outlook.end)
 }
 
-const WHOLE: [&str; 19] = [
+const WHOLE: [&str; 16] = [
     "Extend roots to 2",
     "copy Config",
     "copy Overrides",
-    "Extend linkerd-identity",
-    "Extend linkerd-proxy-injector",
-    "Extend linkerd-destination",
-    "Extend web db",
+    "Extend linkerd-identity linkerd-proxy-injector",
+    "Extend linkerd-destination web db",
     "issuer",
     "await issuer",
     "copy Config",
     "copy Overrides",
-    "Refresh linkerd-identity",
-    "Refresh linkerd-proxy-injector",
-    "Refresh linkerd-destination",
-    "Refresh web db",
+    "Refresh linkerd-identity linkerd-proxy-injector",
+    "Refresh linkerd-destination web db",
     "Trim roots to 1",
     "copy Config",
     "copy Overrides",
-    "Trim linkerd-identity",
+    "Trim linkerd-identity linkerd-proxy-injector",
+    "Trim linkerd-destination web db",
 ];
 
 #[test]
 fn an_anchor_rotation_is_walked_in_order() {
     let scene = Scene::new();
     let (steps, end) = walk(&scene.standing(), &scene.request());
-    assert_eq!(steps[..WHOLE.len()], WHOLE);
-    assert_eq!(
-        steps[WHOLE.len()..],
-        ["Trim linkerd-proxy-injector", "Trim linkerd-destination", "Trim web db"].map(ToOwned::to_owned)
-    );
+    assert_eq!(steps, WHOLE);
     assert!(matches!(end, Next::Done(done) if done.trusting_old.is_empty()), "{steps:?}");
 }
 
@@ -109,19 +104,68 @@ fn run_again_after_its_end_it_does_nothing_even_with_another_anchor() {
     let first = outlook(&scene.standing(), &scene.request());
     let end = first.steps.iter().fold(scene.standing(), |standing, step| standing.after(step));
     for request in [scene.request(), Scene::new().request()] {
-        assert!(matches!(next(&end, &request), Next::Done(done) if done.fresh));
+        assert!(matches!(next(&end, &request), Next::Done(done) if done.trusting_old.is_empty()));
     }
 }
 
 #[test]
-fn a_rotation_under_way_needs_a_key_for_its_anchor_not_another_anchor() {
+fn a_rotation_under_way_needs_a_key_for_its_anchor() {
     let scene = Scene::new();
     let begun = scene.standing().after(&match next(&scene.standing(), &scene.request()) {
         Next::Do(step) => step,
         other => panic!("{other:?}"),
     });
-    let (_, end) = walk(&begun, &Scene::new().request());
+    let (_, end) = walk(&begun, &Request { materials: Materials::default(), ..scene.request() });
     assert_eq!(end, Next::Refuse(Refusal::NoKeyFor { anchor: scene.anchor.certificate }));
+}
+
+#[test]
+fn in_place_of_an_anchor_whose_key_is_lost_another_is_brought_in() {
+    let scene = Scene::new();
+    let mut begun = outlook(&scene.standing(), &scene.request()).steps[..4]
+        .iter()
+        .fold(scene.standing(), |at, step| at.after(step));
+    let request = Request { materials: Scene::new().request().materials, ..scene.request() };
+    let (steps, end) = walk(&begun, &request);
+    assert_eq!(steps.first().map(String::as_str), Some("Extend roots to 3"));
+    assert!(matches!(end, Next::Done(_)), "{steps:?}");
+    assert!(steps.contains(&"Trim roots to 1".to_owned()));
+    // One that somebody else put there is theirs.
+    begun.roots_are_ours = false;
+    assert_eq!(walk(&begun, &request).1, Next::Refuse(Refusal::NoKeyFor { anchor: scene.anchor.certificate }));
+}
+
+#[test]
+fn an_old_anchor_left_in_the_bundle_goes_however_long_ago_that_was_unless_it_is_kept() {
+    let scene = Scene::new();
+    let steps = outlook(&scene.standing(), &scene.request()).steps;
+    let trim = steps.iter().position(|step| matches!(step, Step::TrustRoots { why: Why::Trim, .. })).unwrap();
+    let mut left = steps[..trim].iter().fold(scene.standing(), |at, step| at.after(step));
+    left.at += SignedDuration::from_hours(days(5));
+    left.roots_are_ours = false;
+    let (rest, _) = walk(&left, &scene.request());
+    assert_eq!(rest, WHOLE[trim..]);
+    let mut later = Scene::new();
+    later.anchor = Recipe::authority("root.linkerd.cluster.local 3", days(5), days(3655)).self_signed();
+    later.issuer = Recipe::authority(&format!("{ISSUER} 3"), days(5), days(370)).signed_by(&later.anchor);
+    let mut request = later.request();
+    request.keep.insert(scene.mesh.anchor.certificate.fingerprint());
+    let (whole, end) = walk(&left, &request);
+    assert!(
+        whole.contains(&"Extend roots to 3".to_owned()) && whole.contains(&"Trim roots to 2".to_owned()),
+        "{whole:?}"
+    );
+    assert!(matches!(end, Next::Done(_)));
+}
+
+#[test]
+fn nothing_is_taken_from_what_is_outside_without_an_answer() {
+    let scene = Scene::new();
+    let steps = outlook(&scene.standing(), &scene.request()).steps;
+    let trim = steps.iter().position(|step| matches!(step, Step::TrustRoots { why: Why::Trim, .. })).unwrap();
+    let mut left = steps[..trim].iter().fold(scene.standing(), |at, step| at.after(step));
+    left.outside = vec!["Link linkerd-multicluster/west".to_owned()];
+    assert_eq!(walk(&left, &scene.request()).1, Next::Refuse(Refusal::Outside(left.outside.clone())));
 }
 
 #[test]
@@ -166,7 +210,7 @@ fn what_cannot_be_restarted_holds_the_swap_but_not_the_trim() {
     };
     let standing = Standing::of(&scene.mesh.snapshot, &[paused]);
     let (steps, end) = walk(&standing, &scene.request());
-    assert_eq!(steps.last().map(String::as_str), Some("Extend db"));
+    assert_eq!(steps.last().map(String::as_str), Some("Extend linkerd-destination db"));
     assert_eq!(end, Next::Hold(vec![Hold { workload: web.clone(), obstacle: Obstacle::Paused, why: Why::Extend }]));
 
     let mut request = scene.request();
@@ -243,10 +287,8 @@ fn an_issuer_rotation_leaves_the_anchors_alone() {
         "await issuer",
         "copy Config",
         "copy Overrides",
-        "Refresh linkerd-identity",
-        "Refresh linkerd-proxy-injector",
-        "Refresh linkerd-destination",
-        "Refresh web db",
+        "Refresh linkerd-identity linkerd-proxy-injector",
+        "Refresh linkerd-destination web db",
     ];
     assert_eq!(steps, expected);
     assert!(matches!(end, Next::Done(_)));

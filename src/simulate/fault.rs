@@ -9,6 +9,8 @@ pub enum Fault {
     NeverReady(String),
     /// Identity does not notice a new issuer until it is restarted (#15109, #8249).
     MissedUpdate,
+    /// Identity refuses every issuer but its first, and ends at a start with it.
+    RefusedIssuer,
     /// Somebody else writes the object just before this write (counted from 1).
     ConflictAt(u32),
     /// The program ends right after this write (counted from 1): nothing it asks for is answered any more.
@@ -24,6 +26,7 @@ impl fmt::Display for Fault {
         match self {
             Self::NeverReady(name) => write!(f, "never-ready:{name}"),
             Self::MissedUpdate => f.write_str("missed-update"),
+            Self::RefusedIssuer => f.write_str("refused-issuer"),
             Self::ConflictAt(write) => write!(f, "conflict:{write}"),
             Self::KilledAfter(write) => write!(f, "kill:{write}"),
             Self::Unseen(name) => write!(f, "unseen:{name}"),

@@ -30,7 +30,9 @@ impl World {
     }
 
     fn loads(&self, issuer: &IssuerPair, anchors: &[Certificate]) -> bool {
-        verify::as_identity(&issuer.chain, &Bundle::of(anchors.iter().cloned()), self.now).is_ok()
+        let first = issuer.chain.first().map(Certificate::fingerprint);
+        let refused = self.faults.contains(&Fault::RefusedIssuer) && first != self.first_issuer;
+        !refused && verify::as_identity(&issuer.chain, &Bundle::of(anchors.iter().cloned()), self.now).is_ok()
     }
 
     /// Every controller will look at the changed Secret, unless it misses the change.

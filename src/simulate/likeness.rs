@@ -145,6 +145,7 @@ impl World {
             base: snapshot.clone(),
             roots: vec![Kept::new(anchors, roots.changed_at.unwrap_or(now))],
             copies,
+            first_issuer: issuer.chain.first().map(Certificate::fingerprint),
             issuer: Kept::new(issuer, secret.changed_at.unwrap_or(now)),
             workloads,
             events: Vec::new(),

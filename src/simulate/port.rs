@@ -6,7 +6,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    mesh::{self, Admission, Holder, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    mesh::{self, Admission, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
     pki::Bundle,
     snapshot::{Snapshot, WorkloadRef},
 };
@@ -149,6 +149,10 @@ impl Mesh for Simulation {
 
     async fn write(&self, write: &Write, mode: Mode) -> Result<(), mesh::Fault> {
         self.alive()?.take(write, mode)
+    }
+
+    async fn issuer(&self) -> Result<IssuerPair, mesh::Fault> {
+        Ok(self.alive()?.issuer.value.clone())
     }
 
     async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), mesh::Fault> {

@@ -4,7 +4,7 @@ use super::World;
 
 impl World {
     /// Lets everything happen that falls into the next `time`.
-    pub(super) fn pass(&mut self, time: SignedDuration) {
+    pub fn pass(&mut self, time: SignedDuration) {
         let end = self.now + time;
         self.settle();
         while let Some(next) = self.next_happening().filter(|next| *next <= end) {

@@ -26,6 +26,8 @@ pub struct World {
     pub(super) roots: Vec<Kept<Vec<Certificate>>>,
     pub(super) copies: BTreeMap<Copy, Kept<CopyText>>,
     pub(super) issuer: Kept<IssuerPair>,
+    /// The issuer that was there at the beginning.
+    pub(super) first_issuer: Option<Fingerprint>,
     pub(super) workloads: Vec<Workload>,
     pub(super) events: Vec<IdentityEvent>,
     pub(super) lease: Option<Holder>,

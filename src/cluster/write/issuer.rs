@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use crate::{
     cluster::objects::SECRETS,
     mesh::{Fault, IssuerPair, Mode},
-    pki::{Certificate, KeyState},
+    pki::{Bundle, Certificate, KeyState},
     snapshot::IssuerScheme,
 };
 
@@ -38,6 +38,19 @@ impl LiveMesh {
     /// Secret `linkerd-identity-issuer` of this control plane.
     pub(super) fn issuer_place(&self) -> Place<'_> {
         Place { kind: SECRETS, word: "Secret", namespace: &self.namespace, name: "linkerd-identity-issuer" }
+    }
+
+    /// Certificate and key as the Secret has them.
+    pub(super) async fn read_issuer(&self) -> Result<IssuerPair, Fault> {
+        let place = self.issuer_place();
+        let present: Keyed = self.get(place).await?;
+        let (crt, key) = match present.scheme() {
+            IssuerScheme::Linkerd => ("crt.pem", "key.pem"),
+            IssuerScheme::Kubernetes => ("tls.crt", "tls.key"),
+        };
+        let text = |key: &str| present.secret(key).ok_or_else(|| Fault::Failed(format!("{place} has no key `{key}`")));
+        let chain = Bundle::parse(text(crt)?.text()).certificates;
+        Ok(IssuerPair { chain, key: SecretString::from(text(key)?.text()) })
     }
 
     /// Changes certificate and key, in the scheme that the Secret has: its type can't be changed.
@@ -89,7 +102,6 @@ fn data(scheme: IssuerScheme, pair: &IssuerPair, anchors: &[Certificate]) -> BTr
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
     use serde_json::json;
 
     use super::*;

@@ -16,10 +16,7 @@ pub(super) fn person() -> String {
 
 /// Saves every object that a run may touch, and returns the folder.
 pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
-    let folder = match folder {
-        Some(folder) => folder.to_owned(),
-        None => super::state_folder().ok_or(Error::NoStateFolder)?.join(now.strftime("%Y%m%dT%H%M%SZ").to_string()),
-    };
+    let folder = folder.map_or_else(|| own_folder(now), |folder| Ok(folder.to_owned()))?;
     if folder.symlink_metadata().is_ok() {
         keyfile::check_empty(&folder)?;
     }
@@ -31,5 +28,13 @@ pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp)
         let name = format!("{}-{}.json", word("/kind").to_lowercase(), word("/metadata/name"));
         keyfile::write_secret(&folder.join(name), &format!("{object:#}\n"))?;
     }
+    Ok(folder)
+}
+
+/// A folder for this run under the user's state directory.
+fn own_folder(now: Timestamp) -> Result<PathBuf, Error> {
+    let own = super::state_folder().ok_or(Error::NoStateFolder)?;
+    let folder = own.join(now.strftime("%Y%m%dT%H%M%SZ").to_string());
+    keyfile::make_way(&folder)?;
     Ok(folder)
 }

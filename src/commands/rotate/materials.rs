@@ -1,36 +1,49 @@
-//! The keys and certificates that a rotation brings in: made here, or found where an earlier run left them.
+//! The keys and certificates that a rotation brings in: made here, brought, or found where an earlier run left them.
+
+mod make;
+mod request;
 
 use std::path::PathBuf;
 
-use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use jiff::SignedDuration;
 
 use crate::{
+    cli::BroughtIssuerArgs,
     error::Error,
     keyfile,
     mesh::IssuerPair,
-    pki::{Authority, AuthorityParams, Certificate, PrivateKey, Serial, TrustDomain, private_key::NewKey, verify},
+    pki::{Certificate, PrivateKey, TrustDomain, authority, verify},
     plan::{self, Goal, Materials, Outlook, Standing, Step, Target},
     snapshot::Snapshot,
     ui::Ui,
 };
 
+use self::make::Make;
+pub(super) use self::request::request;
 use super::{super::key, Settings};
 
-/// What becomes of, or is the anchor's key.
+/// Which keys and certificates were named. Nothing named means: made here, and the anchor's key forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// The new anchor's key goes to this file, or is there already from a run before.
+    pub(super) out: Option<PathBuf>,
+    /// The new anchor's certificate.
+    pub(super) anchor_cert: Option<PathBuf>,
+    /// The key of the new anchor; with [`Goal::Issuer`], of the present one.
+    pub(super) anchor_key: Option<KeyFile>,
+    /// The new issuer's certificate and key.
+    pub(super) issuer: Option<(PathBuf, KeyFile)>,
+    /// Where a request for the new issuer, and its key, are to be written.
+    pub(super) request: Option<(PathBuf, PathBuf)>,
+}
+
+/// A key that was brought.
 #[derive(Debug)]
-pub(super) enum AnchorKey {
-    /// The new anchor's goes to this file, or is there already from a run before.
-    Out(PathBuf),
-    /// The new anchor's is forgotten.
-    Discard,
-    /// The present anchor's is in this file.
-    Present {
-        /// The key.
-        file: PathBuf,
-        /// A file with its password.
-        password: Option<PathBuf>,
-    },
+pub(super) struct KeyFile {
+    file: PathBuf,
+    password: Option<PathBuf>,
+    /// What names a file with its password.
+    flag: &'static str,
 }
 
 /// How long what is made lives.
@@ -47,6 +60,31 @@ pub(super) struct Gathered {
     issuer: Option<IssuerPair>,
     /// A key that has to be written before anything depends on it.
     unwritten: Option<(PathBuf, PrivateKey)>,
+}
+
+impl Keys {
+    /// What is named for the issuer.
+    pub(super) fn of_issuer(arguments: &BroughtIssuerArgs) -> Self {
+        let BroughtIssuerArgs { issuer_cert, issuer_key, issuer_key_password_file, csr_out, issuer_key_out } =
+            arguments.clone();
+        let key = issuer_key.map(|file| KeyFile {
+            file,
+            password: issuer_key_password_file,
+            flag: "--issuer-key-password-file",
+        });
+        Self { issuer: issuer_cert.zip(key), request: csr_out.zip(issuer_key_out), ..Self::default() }
+    }
+}
+
+impl KeyFile {
+    /// An anchor's.
+    pub(super) fn anchor(file: Option<PathBuf>, password: Option<PathBuf>) -> Option<Self> {
+        file.map(|file| Self { file, password, flag: "--anchor-key-password-file" })
+    }
+
+    fn read(&self, ui: &Ui) -> Result<PrivateKey, Error> {
+        Ok(key::read(&self.file, self.password.as_deref(), self.flag, ui)?.key)
+    }
 }
 
 impl Gathered {
@@ -72,6 +110,11 @@ impl Gathered {
             _ => Ok(()),
         }
     }
+
+    /// Nothing to bring in: the mesh goes on to an anchor that it has.
+    fn towards(anchor: &Certificate) -> Self {
+        Self { anchor: Some(anchor.clone()), ..Self::default() }
+    }
 }
 
 /// Finds or makes what is needed from where the mesh stands.
@@ -81,81 +124,98 @@ pub(super) fn gather(
     standing: &Standing,
     ui: &Ui,
 ) -> Result<Gathered, Error> {
-    let make = Make { settings, now: settings.now, trust_domain: trust_domain(snapshot)? };
-    let target = plan::target(standing);
-    match (&settings.key, target) {
-        (AnchorKey::Present { file, password }, target) => {
-            let brought = key::read(file, password.as_deref(), "--anchor-key-password-file", ui)?.key;
-            let present = match target {
-                Some(Target::Rest(anchor) | Target::Towards(anchor)) => anchor.clone(),
-                None => return Ok(Gathered::default()),
-            };
-            make.under(&present, brought, file)
-        }
-        // The issuer is there: what is left needs no key.
-        (_, Some(Target::Towards(anchor))) if verify::leads_to(&standing.issuer, anchor) => Ok(Gathered::default()),
-        (AnchorKey::Out(file), Some(Target::Towards(anchor))) if file.exists() => {
-            make.under(anchor, key::read(file, None, "--anchor-key-out", ui)?.key, file)
-        }
-        (AnchorKey::Out(file), Some(Target::Rest(present))) if file.exists() => {
-            let known = key::read(file, None, "--anchor-key-out", ui)?.key;
-            // A run before has come to its end: the key is that of the present anchor.
-            if known.public_key() == present.public_key() && !settings.common.force {
-                return Ok(Gathered { anchor: Some(present.clone()), ..Gathered::default() });
-            }
-            keyfile::check_new(file)?;
-            Ok(Gathered::default())
-        }
-        (_, Some(Target::Towards(_))) => Ok(Gathered::default()),
-        (place, _) => make.anchor(place),
+    let make = Make { settings, trust_domain: trust_domain(snapshot)?, ui };
+    let keep = settings.keep();
+    let Some(target) = plan::target(standing, &keep) else { return Ok(Gathered::default()) };
+    if settings.goal == Goal::Issuer {
+        return issuer(settings, target, &make);
     }
+    match target {
+        // The issuer is there: what is left needs no key.
+        Target::Towards(anchor) if verify::leads_to(&standing.issuer, anchor) => Ok(Gathered::towards(anchor)),
+        _ if settings.keys.anchor_cert.is_some() || settings.keys.anchor_key.is_some() => {
+            brought(settings, target, &make)
+        }
+        Target::Towards(anchor) => under_way(settings, standing, anchor, &make),
+        Target::Rest(present) => at_rest(settings, present, &make),
+    }
+}
+
+/// A new issuer under the present anchor.
+fn issuer(settings: &Settings, target: Target<'_>, make: &Make<'_>) -> Result<Gathered, Error> {
+    let (Target::Rest(present) | Target::Towards(present)) = target;
+    let issuer = match (&settings.keys.issuer, &settings.keys.anchor_key) {
+        (Some((file, key)), _) => Some(make.accept(file, key, present)?),
+        (None, Some(key)) => Some(make.under(present, key.read(make.ui)?, &key.file)?),
+        (None, None) => None,
+    };
+    Ok(Gathered { issuer, ..Gathered::default() })
+}
+
+/// A new anchor, an issuer under it, or both, from elsewhere.
+fn brought(settings: &Settings, target: Target<'_>, make: &Make<'_>) -> Result<Gathered, Error> {
+    let keys = &settings.keys;
+    let key = keys.anchor_key.as_ref().map(|key| Ok::<_, Error>((key.read(make.ui)?, &key.file))).transpose()?;
+    let anchor = match (&keys.anchor_cert, target) {
+        (Some(file), _) => {
+            let unfit = |source| Error::Unfit { file: file.clone(), source };
+            authority::anchor(keyfile::read(file)?.text()?, settings.now).map_err(unfit)?
+        }
+        (None, Target::Towards(anchor)) => anchor.clone(),
+        (None, Target::Rest(present)) => match key {
+            // A run before has come to its end: the key is that of the present anchor.
+            Some((key, _)) if key.public_key() == present.public_key() => return Ok(Gathered::towards(present)),
+            _ => {
+                return Err(Error::NoAnchorFor(
+                    keys.anchor_key.as_ref().map(|key| key.file.clone()).unwrap_or_default(),
+                ));
+            }
+        },
+    };
+    if target == Target::Rest(&anchor) {
+        return Ok(Gathered::towards(&anchor));
+    }
+    let issuer = match (&keys.issuer, key) {
+        (Some((file, key)), _) => Some(make.accept(file, key, &anchor)?),
+        (None, Some((key, file))) => Some(make.under(&anchor, key, file)?),
+        (None, None) => None,
+    };
+    Ok(Gathered { anchor: Some(anchor), issuer, unwritten: None })
+}
+
+/// What a rotation under way still needs: an issuer under its anchor.
+fn under_way(
+    settings: &Settings,
+    standing: &Standing,
+    anchor: &Certificate,
+    make: &Make<'_>,
+) -> Result<Gathered, Error> {
+    let left_by_us = standing.roots_are_ours && standing.is_to_come(anchor);
+    match &settings.keys.out {
+        Some(file) if file.exists() => {
+            let key = key::read(file, None, "--anchor-key-password-file", make.ui)?.key;
+            Ok(Gathered { issuer: Some(make.under(anchor, key, file)?), ..Gathered::towards(anchor) })
+        }
+        // A run that was to forget the key was ended before the swap: then it has forgotten it, and nothing is lost.
+        None if left_by_us => make.anchor(None),
+        Some(file) if left_by_us && settings.common.force => make.anchor(Some(file)),
+        _ => Ok(Gathered::default()),
+    }
+}
+
+fn at_rest(settings: &Settings, present: &Certificate, make: &Make<'_>) -> Result<Gathered, Error> {
+    if let Some(file) = settings.keys.out.as_ref().filter(|file| file.exists()) {
+        let known = key::read(file, None, "--anchor-key-password-file", make.ui)?.key;
+        // A run before has come to its end: the key is that of the present anchor.
+        if known.public_key() == present.public_key() && !settings.common.force {
+            return Ok(Gathered::towards(present));
+        }
+        keyfile::check_new(file)?;
+    }
+    make.anchor(settings.keys.out.as_ref())
 }
 
 fn trust_domain(snapshot: &Snapshot) -> Result<TrustDomain, Error> {
     let domain = snapshot.config.found().and_then(|values| values.trust_domain.as_deref()).unwrap_or("cluster.local");
     Ok(TrustDomain::new(&snapshot.namespace, domain)?)
-}
-
-struct Make<'a> {
-    settings: &'a Settings,
-    now: Timestamp,
-    trust_domain: TrustDomain,
-}
-
-impl Make<'_> {
-    fn params(&self, lifetime: SignedDuration) -> AuthorityParams {
-        AuthorityParams { trust_domain: self.trust_domain.clone(), lifetime }
-    }
-
-    /// An issuer under an anchor that is there, with its key.
-    fn under(&self, anchor: &Certificate, key: PrivateKey, file: &std::path::Path) -> Result<Gathered, Error> {
-        let unfit = |source| Error::Unfit { file: file.to_owned(), source };
-        let authority = Authority::accept_anchor(&anchor.to_pem(), key, self.now).map_err(unfit)?;
-        let issuer = self.issuer(&authority)?;
-        let new = (self.settings.goal == Goal::Anchor).then(|| anchor.clone());
-        Ok(Gathered { anchor: new, issuer: Some(issuer), unwritten: None })
-    }
-
-    /// A new anchor, and an issuer under it.
-    fn anchor(&self, place: &AnchorKey) -> Result<Gathered, Error> {
-        let key = PrivateKey::generate(NewKey::EcdsaP256)?;
-        let params = self.params(self.settings.lifetimes.anchor);
-        let authority = Authority::new_anchor(&params, key, self.now, Serial::random()?)?;
-        let issuer = self.issuer(&authority)?;
-        let unwritten = match place {
-            AnchorKey::Out(file) => {
-                keyfile::check_new(file)?;
-                Some((file.clone(), PrivateKey::from_pem(authority.key().to_pem().as_bytes(), None)?))
-            }
-            AnchorKey::Discard | AnchorKey::Present { .. } => None,
-        };
-        Ok(Gathered { anchor: Some(authority.certificate().clone()), issuer: Some(issuer), unwritten })
-    }
-
-    fn issuer(&self, authority: &Authority) -> Result<IssuerPair, Error> {
-        let key = PrivateKey::generate(NewKey::EcdsaP256)?;
-        let params = self.params(self.settings.lifetimes.issuer);
-        let issuer = authority.sign_issuer(&params, key, self.now, Serial::random()?)?;
-        Ok(IssuerPair { chain: issuer.chain().to_vec(), key: SecretString::from(issuer.key().to_pem().to_owned()) })
-    }
 }

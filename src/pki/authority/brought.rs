@@ -87,19 +87,9 @@ impl Authority {
     /// # Errors
     /// The first thing that Linkerd would stumble over.
     pub fn accept_anchor(pem: &str, key: PrivateKey, now: Timestamp) -> Result<Self, Unfit> {
-        let chain = certificates(pem)?;
-        let [anchor] = chain.as_slice() else { return Err(Unfit::NotOne(chain.len())) };
-        fits(anchor, &key, now)?;
-        if !anchor.may_serve() {
-            return Err(Unfit::Purpose(name(anchor)));
-        }
-        if anchor.path_len() == Some(0) {
-            return Err(Unfit::NoRoom(name(anchor)));
-        }
-        if !anchor.suits_anchor() {
-            return Err(algorithm(anchor, "ECDSA P-256 or RSA 2048/4096, with SHA-256"));
-        }
-        Ok(Self { chain, key })
+        let anchor = anchor(pem, now)?;
+        belongs(&anchor, &key)?;
+        Ok(Self { chain: vec![anchor], key })
     }
 
     /// An identity issuer that was brought, or whose request was signed elsewhere: its certificate in PEM, then those
@@ -119,7 +109,8 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Self, Unfit> {
         let issuer = Self { chain: certificates(pem)?, key };
-        fits(issuer.certificate(), &issuer.key, now)?;
+        belongs(issuer.certificate(), &issuer.key)?;
+        fits(issuer.certificate(), now)?;
         if !issuer.certificate().suits_issuer() {
             return Err(algorithm(issuer.certificate(), "ECDSA P-256, signed with ECDSA or RSA and SHA-256"));
         }
@@ -169,13 +160,34 @@ fn certificates(pem: &str) -> Result<Vec<Certificate>, Unfit> {
     if bundle.certificates.is_empty() { Err(Unfit::NoCertificate) } else { Ok(bundle.certificates) }
 }
 
-/// What holds for every authority.
-fn fits(certificate: &Certificate, key: &PrivateKey, now: Timestamp) -> Result<(), Unfit> {
-    let name = || name(certificate);
-    if certificate.public_key() != key.public_key() {
-        let (certificate, key) = (certificate.public_key(), key.public_key());
-        return Err(Unfit::OtherKey { name: name(), certificate, key });
+/// A trust anchor that was brought without its key: one certificate in PEM.
+///
+/// # Errors
+/// The first thing that Linkerd would stumble over.
+pub fn anchor(pem: &str, now: Timestamp) -> Result<Certificate, Unfit> {
+    let chain = certificates(pem)?;
+    let [anchor] = chain.as_slice() else { return Err(Unfit::NotOne(chain.len())) };
+    fits(anchor, now)?;
+    if !anchor.may_serve() {
+        return Err(Unfit::Purpose(name(anchor)));
     }
+    if anchor.path_len() == Some(0) {
+        return Err(Unfit::NoRoom(name(anchor)));
+    }
+    if !anchor.suits_anchor() {
+        return Err(algorithm(anchor, "ECDSA P-256 or RSA 2048/4096, with SHA-256"));
+    }
+    Ok(anchor.clone())
+}
+
+fn belongs(certificate: &Certificate, key: &PrivateKey) -> Result<(), Unfit> {
+    let (own, key) = (certificate.public_key(), key.public_key());
+    if own == key { Ok(()) } else { Err(Unfit::OtherKey { name: name(certificate), certificate: own, key }) }
+}
+
+/// What holds for every authority.
+fn fits(certificate: &Certificate, now: Timestamp) -> Result<(), Unfit> {
+    let name = || name(certificate);
     if !certificate.is_ca() {
         return Err(Unfit::NotAnAuthority(name()));
     }

@@ -21,9 +21,24 @@ pub fn stopped(stop: &Stop) -> Told {
             vec!["the mesh is whole: old and new pods accept each other".to_owned()],
             vec!["mend the workload, then run the same command again: it goes on where the mesh is".to_owned()],
         ),
+        Stop::IssuerRefused { put_back } => issuer_refused(*put_back),
         _ => (Vec::new(), vec!["run the same command again: it goes on where the mesh is".to_owned()]),
     };
     Told { what: stop.to_string(), evidence, hints }
+}
+
+fn issuer_refused(put_back: bool) -> (Vec<String>, Vec<String>) {
+    let evidence = if put_back {
+        "everything goes on with the issuer before; proxies trust both anchors"
+    } else {
+        "identity goes on with the issuer that it has loaded; the Secret holds the new one"
+    };
+    let mut next = vec!["`check` and the log of Deployment linkerd-identity say why".to_owned()];
+    if !put_back {
+        next.push("the backup of the run that wrote it holds the issuer before: `restore` puts it back".to_owned());
+    }
+    next.push("then run the same command again: it goes on where the mesh is".to_owned());
+    (vec![evidence.to_owned()], next)
 }
 
 /// A hold in one line.
