@@ -168,6 +168,13 @@ impl Mesh {
         self.kube.patch(NAMESPACE, "configmap/linkerd-identity-trust-roots", &patch).await
     }
 
+    /// The same for what the mesh is on its way to; the anchor's certificate from before stays as `old-anchor.crt`.
+    pub fn keep_next(&self, pki: &Pki) -> Result<()> {
+        let old = self.files.join("old-anchor.crt");
+        std::fs::rename(self.files.join("anchor.crt"), &old).map_err(Error::file("writing", &old))?;
+        self.keep(pki)
+    }
+
     /// Writes the certificates and keys of the mesh to its folder.
     pub fn keep(&self, pki: &Pki) -> Result<()> {
         std::fs::create_dir_all(&self.files).map_err(Error::file("making", &self.files))?;

@@ -86,6 +86,8 @@ pub const ALL: &[State] = &[
         .then(step!(trust::extended)),
     State::new("trimmed-too-early", "anchor and issuer replaced at once; only web and the control plane follow")
         .then(step!(trust::trimmed)),
+    State::new("refreshed-not-trimmed", "a rotation by hand that was left before its last stage")
+        .then(step!(trust::untrimmed)),
     State::new("garbage-in-bundle", "the ConfigMap holds text and a broken block beside the anchor")
         .then(step!(trust::garbage)),
     State::new("anchor-expired", "the only anchor has run out under a running mesh; a restarted web gets no leaf")

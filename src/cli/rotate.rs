@@ -107,6 +107,9 @@ pub struct RotateArgs {
     /// How long to wait for what only an operator can replace, such as 10m
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = value::request_timeout)]
     pub hold: std::time::Duration,
+    /// How long a workload may take to get ready with its new pods
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = value::request_timeout)]
+    pub rollout_timeout: std::time::Duration,
     /// Save what may be touched in this new folder
     #[arg(long, value_name = "DIR")]
     pub backup_dir: Option<PathBuf>,

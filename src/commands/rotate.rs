@@ -1,6 +1,7 @@
 //! `rotate-anchor` and `rotate-issuer`: from what the mesh is, over a plan that is shown and allowed, to a run.
 
 mod backup;
+mod holder;
 mod materials;
 mod told;
 
@@ -84,8 +85,8 @@ impl Settings {
             at_once: self.common.max_parallel.max(1),
             hold: self.common.hold,
             patient: self.common.patient,
+            rollout_deadline: self.common.rollout_timeout,
             holder,
-            ..Options::default()
         }
     }
 
@@ -188,8 +189,7 @@ async fn run(
     gathered: &Gathered,
     ui: &Ui,
 ) -> Result<ExitStatus, Error> {
-    let person = backup::person();
-    let options = settings.options(format!("{person}/{}", std::process::id()));
+    let options = settings.options(holder::own());
     let stopper = Stopper::default();
     let mut told = Told::new(ui, mesh.now());
     let begun = mesh.now();
@@ -204,10 +204,12 @@ async fn run(
             }
         };
         match ended {
-            // A run of the same person on the same machine that was killed left its lock behind.
+            // A run that was killed left its lock behind.
+            Err(Stop::Locked(holder)) if holder::has_ended(&holder) => {
+                mesh.unlock(&holder.name).await.map_err(|fault| Error::Stopped(fault.into()))?;
+            }
             Err(Stop::Locked(holder))
-                if holder.name.starts_with(&format!("{person}/"))
-                    && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>
+                if holder::is_own(&holder) && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>
             {
                 mesh.pause(Duration::from_secs(3)).await;
             }

@@ -18,6 +18,7 @@ pub fn lab_name() -> String {
 }
 
 /// A cluster with a mesh, and how to reach it.
+#[derive(Clone)]
 pub struct Target {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
@@ -57,6 +58,11 @@ impl Target {
 
     /// Runs the binary.
     pub fn run(&self, arguments: &[&str]) -> Result<Ran> {
+        Ok(Ran(self.command(arguments).output()?))
+    }
+
+    /// The binary with these arguments, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-linkerd_certs"));
         command.env("COLUMNS", "100").args(arguments);
         if let Some(kubeconfig) = &self.kubeconfig {
@@ -65,7 +71,7 @@ impl Target {
         if let Some(context) = &self.context {
             command.args(["--context", context]);
         }
-        Ok(Ran(command.output()?))
+        command
     }
 
     /// Runs `check -o json` and reads its answer.
@@ -102,6 +108,11 @@ impl Target {
 pub struct Ran(Output);
 
 impl Ran {
+    /// How a command that was started by hand ended.
+    pub fn of(output: Output) -> Self {
+        Self(output)
+    }
+
     pub fn code(&self) -> i32 {
         self.0.status.code().unwrap_or(-1)
     }

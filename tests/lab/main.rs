@@ -5,6 +5,7 @@
 //!   `LINKERD_CERTS_TEST_CONTEXT` names a kubeconfig context that has Linkerd and the lab's workloads.
 //! * [`port`]: the live side of the port, method by method.
 //! * [`recorded`]: states that a real mesh's API server returned, served again by a real API server.
+//! * [`rotate`]: rotations of the live mesh, to the end and through everything that interrupts them.
 //! * [`surroundings`]: a user with few rights, a server that is not there or breaks off.
 //!
 //! Run with `--test-threads 1`: there is one cluster. `LINKERD_CERTS_TEST_LAB` names another lab than the usual one.
@@ -21,5 +22,6 @@ mod edits;
 mod harness;
 mod port;
 mod recorded;
+mod rotate;
 mod states;
 mod surroundings;

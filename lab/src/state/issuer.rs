@@ -4,7 +4,7 @@ use super::Stage;
 use super::steps::bundle;
 use crate::error::Result;
 use crate::install::{NAMESPACE, Pki};
-use crate::trust::{self, DAY, HOUR, Life, Pair, YEAR};
+use crate::trust::{self, DAY, HOUR, Life, YEAR};
 
 /// An expired issuer is put in the Secret and the control plane restarted: the new identity does not start on it, and
 /// the rollout keeps the old one, which signs from memory.
@@ -40,15 +40,16 @@ pub(super) async fn wait_for_end(stage: &Stage) -> Result<()> {
 pub(super) async fn premature(stage: &Stage) -> Result<()> {
     let new = Pki::usual()?;
     stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new.anchor])).await?;
-    swap(stage, &new.issuer).await
+    swap(stage, &new).await
 }
 
 pub(super) async fn premature_unextended(stage: &Stage) -> Result<()> {
-    swap(stage, &Pki::usual()?.issuer).await
+    swap(stage, &Pki::usual()?).await
 }
 
-async fn swap(stage: &Stage, issuer: &Pair) -> Result<()> {
-    stage.set_issuer(&issuer.crt(), &issuer.key()?).await?;
+async fn swap(stage: &Stage, new: &Pki) -> Result<()> {
+    stage.set_issuer(&new.issuer.crt(), &new.issuer.key()?).await?;
+    stage.mesh.keep_next(new)?;
     stage.event("IssuerUpdateSkipped").await
 }
 

@@ -53,6 +53,19 @@ impl Stage {
         kube.run(&["rollout", "status", workload, "-n", ns, "--timeout=120s"]).await.map(drop)
     }
 
+    /// Restarts the control plane, then every workload that can be restarted.
+    pub(crate) async fn restart_all(&self) -> Result<()> {
+        self.mesh.restart(&["identity", "destination", "proxy-injector"]).await?;
+        self.mesh.ready().await?;
+        let (kube, ns) = (&self.mesh.kube, workloads::NAMESPACE);
+        let all = ["deployment/web", "deployment/vote", "deployment/legacy", "statefulset/db", "daemonset/agent"];
+        kube.run(&[&["rollout", "restart", "-n", ns], &all[..]].concat()).await?;
+        for workload in all {
+            kube.run(&["rollout", "status", workload, "-n", ns, "--timeout=120s"]).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes the pods of a workload, as a node drain or a scale-down would.
     pub(crate) async fn delete_pods(&self, app: &str) -> Result<()> {
         let selector = format!("app={app}");

@@ -4,11 +4,23 @@ use super::Stage;
 use super::steps::bundle;
 use crate::error::Result;
 use crate::install::Pki;
-use crate::trust::{self, DAY, Life, YEAR};
+use crate::trust::{DAY, Life, YEAR};
 
 pub(super) async fn extended(stage: &Stage) -> Result<()> {
-    let new = trust::anchor(trust::ANCHOR, Life::of(10 * YEAR))?;
-    stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new])).await
+    let new = Pki::usual()?;
+    stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new.anchor])).await?;
+    stage.mesh.keep_next(&new)
+}
+
+/// A rotation by hand as the guides have it, but for its last stage: what can be restarted was restarted twice.
+pub(super) async fn untrimmed(stage: &Stage) -> Result<()> {
+    let new = Pki::usual()?;
+    stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new.anchor])).await?;
+    stage.restart_all().await?;
+    stage.set_issuer(&new.issuer.crt(), &new.issuer.key()?).await?;
+    stage.event("IssuerUpdated").await?;
+    stage.restart_all().await?;
+    stage.mesh.keep_next(&new)
 }
 
 /// Everything swapped in one go; the control plane and web restart, the others keep the old anchor and leafs.
@@ -20,7 +32,7 @@ pub(super) async fn trimmed(stage: &Stage) -> Result<()> {
     stage.mesh.restart(&["identity", "destination", "proxy-injector"]).await?;
     stage.mesh.ready().await?;
     stage.roll("deployment/web").await?;
-    stage.mesh.keep(&new)
+    stage.mesh.keep_next(&new)
 }
 
 pub(super) async fn garbage(stage: &Stage) -> Result<()> {

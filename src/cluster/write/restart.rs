@@ -3,30 +3,45 @@ use std::{
     sync::{MutexGuard, PoisonError},
 };
 
-use jiff::{Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::{Value, json};
 
 use crate::{
     cluster::decode::Object,
-    mesh::{Fault, Mode},
+    mesh::{Fault, Mode, Rollout},
     snapshot::WorkloadRef,
 };
 
-use super::{LiveMesh, Place, request::Patch, rollouts::Rolling};
+use super::{
+    LiveMesh, Place,
+    request::Patch,
+    rollouts::{Rolling, Seen},
+};
 
 /// What `kubectl rollout restart` writes into the pod template (kubernetes, kubectl's
 /// polymorphichelpers/objectrestarter.go).
 pub(super) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
+/// A restart older than this that is still rolling is no longer waited for, but begun anew.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
+
 impl LiveMesh {
-    /// Changes the pod template. Where the update strategy is `OnDelete`, nothing else would happen: then the pods are
+    /// Changes the pod template, unless a restart of a moment ago is still rolling: a run that was killed and is run
+    /// again would throw away pods that have just come up. Where the update strategy is `OnDelete`, nothing else would happen: then the pods are
     /// replaced one by one by [`Self::replace_one`], each time that the rollout is asked for.
     pub(super) async fn start_restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), Fault> {
         let Some(rolling) = Rolling::of(&workload.kind) else {
             return Err(Fault::Failed(format!("{workload} has no pod template that could be restarted")));
         };
-        let after = self.patch(rolling.place(workload), Patch::Strategic, &body(Timestamp::now()), mode).await?;
-        if mode == Mode::Do && is_by_hand(&after) {
+        let place = rolling.place(workload);
+        let now = Timestamp::now();
+        let before: Value = self.get(place).await?;
+        let by_hand = if mode == Mode::Do && is_under_way(&Seen::of(rolling, &before).rollout, now) {
+            is_by_hand(&before)
+        } else {
+            is_by_hand(&self.patch(place, Patch::Strategic, &body(now), mode).await?)
+        };
+        if mode == Mode::Do && by_hand {
             self.by_hand().insert(workload.clone());
         }
         Ok(())
@@ -52,6 +67,12 @@ impl LiveMesh {
     }
 }
 
+/// Whether its pods are being replaced for a restart, and nothing is wrong with that.
+fn is_under_way(rollout: &Rollout, now: Timestamp) -> bool {
+    let recent = rollout.restarted_at.is_some_and(|at| now.duration_since(at) < RECENT);
+    recent && !rollout.complete && rollout.trouble.is_none()
+}
+
 /// Whether its controller waits until somebody deletes the pods.
 pub(super) fn is_by_hand(workload: &Value) -> bool {
     Object::new(workload).text("/spec/updateStrategy/type") == Some("OnDelete")
@@ -71,6 +92,28 @@ mod tests {
     fn as_kubectl_would() {
         let body = body("2026-11-21T11:00:00.4Z".parse().unwrap());
         assert_eq!(body["spec"]["template"]["metadata"]["annotations"][RESTARTED_AT], "2026-11-21T11:00:00Z");
+    }
+
+    #[test]
+    fn a_restart_that_still_rolls_is_not_begun_anew() {
+        let now: Timestamp = "2026-11-21T11:00:30Z".parse().unwrap();
+        let rollout = |restarted: &str, updated: u64, failure: bool| {
+            let conditions = if failure {
+                json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}])
+            } else {
+                json!([])
+            };
+            let deployment = json!({
+                "metadata": {"generation": 2}, "spec": {"replicas": 2, "template": {"metadata": {"annotations": {RESTARTED_AT: restarted}}}},
+                "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": updated, "availableReplicas": 2, "conditions": conditions},
+            });
+            Seen::of(Rolling::Deployment, &deployment).rollout
+        };
+        assert!(is_under_way(&rollout("2026-11-21T11:00:00Z", 1, false), now));
+        assert!(!is_under_way(&rollout("2026-11-21T11:00:00Z", 2, false), now), "it is complete");
+        assert!(!is_under_way(&rollout("2026-11-21T10:00:00Z", 1, false), now), "that was long ago");
+        assert!(!is_under_way(&rollout("2026-11-21T11:00:00Z", 1, true), now), "it needs another change to go on");
+        assert!(!is_under_way(&rollout("never", 1, false), now));
     }
 
     #[test]

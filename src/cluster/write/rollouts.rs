@@ -21,10 +21,8 @@ use crate::{
     snapshot::{Mesh, Workload, WorkloadRef},
 };
 
-use self::{
-    pods::{Revisions, Watched},
-    status::Seen,
-};
+use self::pods::{Revisions, Watched};
+pub(super) use self::status::Seen;
 use super::{LiveMesh, Place};
 
 /// How many requests run at once.

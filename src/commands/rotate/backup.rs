@@ -6,14 +6,6 @@ use jiff::Timestamp;
 
 use crate::{cluster::LiveMesh, error::Error, keyfile, mesh::Mesh as _};
 
-/// Who runs this: `user@host`.
-pub(super) fn person() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
-    let host =
-        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME").map_err(drop));
-    format!("{user}@{}", host.unwrap_or_else(|()| "somewhere".to_owned()).trim())
-}
-
 /// Saves every object that a run may touch, and returns the folder.
 pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
     let folder = folder.map_or_else(|| own_folder(now), |folder| Ok(folder.to_owned()))?;

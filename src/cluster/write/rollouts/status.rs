@@ -13,8 +13,8 @@ use super::{
 
 /// What a workload says of itself.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) rollout: Rollout,
+pub(in crate::cluster::write) struct Seen {
+    pub(in crate::cluster::write) rollout: Rollout,
     pub(super) rolling: Rolling,
     /// Of its pods and revisions.
     pub(super) selector: String,
@@ -25,7 +25,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(rolling: Rolling, value: &Value) -> Self {
+    pub(in crate::cluster::write) fn of(rolling: Rolling, value: &Value) -> Self {
         let object = Object::new(value);
         let observed = object.number("/status/observedGeneration") >= object.number("/metadata/generation");
         let count = Counts::of(rolling, object);

@@ -1,0 +1,60 @@
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+    time::Duration,
+};
+
+use super::{LEFT, Place, anchors, assert_rotated, in_state, traffic::Traffic, words};
+use crate::harness::{Ran, Result, Target};
+
+/// More runs than this no rotation of the lab's workloads takes, if each gets one write further.
+const MOST_RUNS: u32 = 90;
+
+/// Runs until the first write to an object that counts has been answered, and kills it then; how it ended where it came
+/// to its end before.
+fn run_to_a_write(target: &Target, arguments: &[&str]) -> Result<Option<Ran>> {
+    let mut command = target.command(&[arguments, &["-vv"]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut told = String::new();
+    let stderr = child.stderr.take().ok_or("no stderr")?;
+    for line in BufReader::new(stderr).lines() {
+        let line = line?;
+        let writes = line.contains("http.method=PATCH") && !line.contains("/leases/") && !line.contains("dryRun");
+        if writes {
+            // Long enough for the API server to have taken it, most of the time.
+            std::thread::sleep(Duration::from_millis(120));
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        told += &line;
+        told.push('\n');
+    }
+    let mut output = child.wait_with_output()?;
+    output.stderr = told.into_bytes();
+    Ok(Some(Ran::of(output)))
+}
+
+#[tokio::test]
+async fn killed_after_each_write_the_same_command_comes_to_its_end() -> Result {
+    let target = in_state("healthy").await?;
+    let place = Place::new()?;
+    let before = anchors(&target)?;
+    let traffic = Traffic::watch(&target);
+    let mut kills = 0;
+    let ran = loop {
+        match run_to_a_write(&target, &words(&place.rotate_anchor(&LEFT)))? {
+            Some(ran) => break ran,
+            None => kills += 1,
+        }
+        assert!(kills < MOST_RUNS, "it does not come further");
+    };
+    let counts = traffic.end();
+    println!("{kills} kills, requests {counts:?}");
+    assert!(kills > 10, "{kills}");
+    assert_rotated(&target, &before, &ran)?;
+    for name in ["web", "db"] {
+        assert_eq!(counts[name].1, 0, "{name}: {:?}", counts[name].2);
+    }
+    Ok(())
+}
