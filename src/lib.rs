@@ -26,6 +26,7 @@
 //!
 //! * [`mesh`]: the only way from a plan to a cluster, in terms of anchors, issuers and workloads. [`cluster`] is its live
 //!   side, [`simulate`] the one in memory.
+//! * [`handover`]: a side in front of another, for objects that somebody else owns: files for their owner, then patience.
 //! * [`execute`]: carries a plan out over the port: one step, its proof, and a look at the mesh before the next.
 //!
 //! **Input and output**
@@ -47,6 +48,7 @@ pub mod error;
 pub mod event;
 pub mod execute;
 pub mod findings;
+pub mod handover;
 pub mod inventory;
 pub mod keyfile;
 pub mod mesh;

@@ -31,7 +31,8 @@ Exit status:
 #[derive(Clone, Debug, Args)]
 #[command(after_help = ANCHOR_EXAMPLES)]
 pub struct RotateAnchorArgs {
-    /// Write the new anchor's key to this file, which is new, or the same as in a run before
+    /// Write the new anchor's key to this file, which is new, or the same as in a run before; its certificate goes
+    /// beside it, as .crt
     #[arg(
         long,
         value_name = "FILE",

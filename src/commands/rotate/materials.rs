@@ -3,9 +3,9 @@
 mod make;
 mod request;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cli::BroughtIssuerArgs,
@@ -99,16 +99,20 @@ impl Gathered {
         self.issuer.as_ref()
     }
 
-    /// Writes the new anchor's key where it was asked for, if the plan brings that anchor in.
+    /// Writes the new anchor's key where it was asked for, and its certificate beside it, if the plan brings that anchor
+    /// in: a run that is ended before its first write is run again with both.
     pub(super) fn keep(&self, outlook: &Outlook) -> Result<(), Error> {
-        let brings = |step: &Step| match (step, &self.anchor) {
-            (Step::TrustRoots { anchors, .. }, Some(anchor)) => anchors.contains(anchor),
-            _ => false,
+        let brings = |anchor: &Certificate| {
+            let step = |step: &Step| matches!(step, Step::TrustRoots { anchors, .. } if anchors.contains(anchor));
+            outlook.steps.iter().any(step)
         };
-        match &self.unwritten {
-            Some((file, key)) if outlook.steps.iter().any(brings) => Ok(keyfile::write_key(file, key)?),
-            _ => Ok(()),
+        if let (Some((file, key)), Some(anchor)) = (&self.unwritten, &self.anchor)
+            && brings(anchor)
+        {
+            keyfile::write_key(file, key)?;
+            keyfile::write_certificates(&beside(file), &anchor.to_pem())?;
         }
+        Ok(())
     }
 
     /// Nothing to bring in: the mesh goes on to an anchor that it has.
@@ -210,9 +214,25 @@ fn at_rest(settings: &Settings, present: &Certificate, make: &Make<'_>) -> Resul
         if known.public_key() == present.public_key() && !settings.common.force {
             return Ok(Gathered::towards(present));
         }
+        if let Some(anchor) = left_behind(file, &known, settings.now) {
+            return Ok(Gathered { issuer: Some(make.under(&anchor, known, file)?), ..Gathered::towards(&anchor) });
+        }
         keyfile::check_new(file)?;
     }
     make.anchor(settings.keys.out.as_ref())
+}
+
+/// The certificate to a key that was written by a run that ended before it wrote to the mesh.
+fn left_behind(file: &Path, key: &PrivateKey, now: Timestamp) -> Option<Certificate> {
+    let contents = keyfile::read(&beside(file)).ok()?;
+    let anchor = authority::anchor(contents.text().ok()?, now).ok()?;
+    let young = now.duration_since(anchor.lifetime().not_before) < plan::FRESH;
+    (young && anchor.public_key() == key.public_key()).then_some(anchor)
+}
+
+/// Where the certificate to the key in `file` goes.
+pub(super) fn beside(file: &Path) -> PathBuf {
+    file.with_extension("crt")
 }
 
 fn trust_domain(snapshot: &Snapshot) -> Result<TrustDomain, Error> {

@@ -33,6 +33,7 @@ impl Make<'_> {
         let unwritten = match out {
             Some(file) => {
                 keyfile::check_new(file)?;
+                keyfile::check_new(&super::beside(file))?;
                 Some((file.clone(), PrivateKey::from_pem(authority.key().to_pem().as_bytes(), None)?))
             }
             None => None,

@@ -1,0 +1,189 @@
+//! Objects that somebody else writes, such as a Helm release: what a plan would write to them goes into files for their
+//! owner, and is waited for. Everything else goes through.
+//!
+//! A side of the port in front of another one, so that planner, gates and proofs are the same as ever; a write is done
+//! when the cluster holds it.
+
+mod files;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    keyfile,
+    mesh::{Admission, Copy, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    pki::{Bundle, Certificate},
+    snapshot::{Snapshot, Source, Values, WorkloadRef},
+};
+
+/// Between two looks whether what was handed over has arrived.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// A mesh whose certificates are written by somebody else.
+pub struct Handover<'a, M, T> {
+    mesh: &'a M,
+    folder: PathBuf,
+    patience: Duration,
+    /// Is told of every file that waits for its owner.
+    tell: Mutex<T>,
+}
+
+impl<'a, M: Mesh, T: FnMut(&Path) + Send> Handover<'a, M, T> {
+    /// Hands over through files in `folder`, which exists, and waits for `patience` each time.
+    pub fn new(mesh: &'a M, folder: PathBuf, patience: Duration, tell: T) -> Self {
+        Self { mesh, folder, patience, tell: Mutex::new(tell) }
+    }
+
+    /// Waits until the cluster holds what `write` says.
+    async fn await_it(&self, write: &Write, file: Option<&Path>) -> Result<(), Fault> {
+        let begun = self.mesh.now();
+        loop {
+            let snapshot = self.mesh.observe(ProbeScope::None).await?;
+            if holds(&snapshot, write) {
+                return Ok(());
+            }
+            if self.mesh.now().duration_since(begun).unsigned_abs() >= self.patience {
+                let what = file.map_or_else(
+                    || format!("{} does not follow", write.object()),
+                    |file| format!("{} does not hold what is in {}", write.object(), file.display()),
+                );
+                return Err(Fault::Refused(format!(
+                    "{what} yet: let its owner apply it, then run the same command again"
+                )));
+            }
+            self.mesh.pause(LOOK).await;
+        }
+    }
+
+    fn hand_over(&self, write: &Write) -> Result<Option<PathBuf>, Fault> {
+        let Some(text) = files::values(write) else { return Ok(None) };
+        let failed = |error: keyfile::Error| Fault::Failed(error.to_string());
+        let file = files::place(&self.folder, write, &text);
+        if !file.exists() {
+            keyfile::write_secret(&file, &text).map_err(failed)?;
+        }
+        let mut tell = self.tell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (*tell)(&file);
+        Ok(Some(file))
+    }
+}
+
+impl<M: Mesh, T: FnMut(&Path) + Send> Mesh for Handover<'_, M, T> {
+    fn now(&self) -> Timestamp {
+        self.mesh.now()
+    }
+
+    async fn pause(&self, time: Duration) {
+        self.mesh.pause(time).await;
+    }
+
+    async fn observe(&self, scope: ProbeScope) -> Result<Snapshot, Fault> {
+        self.mesh.observe(scope).await
+    }
+
+    async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, Fault> {
+        self.mesh.rollouts(of).await
+    }
+
+    async fn write(&self, write: &Write, mode: Mode) -> Result<(), Fault> {
+        if mode == Mode::Try {
+            return Ok(());
+        }
+        let file = self.hand_over(write)?;
+        self.await_it(write, file.as_deref()).await
+    }
+
+    async fn issuer(&self) -> Result<IssuerPair, Fault> {
+        self.mesh.issuer().await
+    }
+
+    async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), Fault> {
+        self.mesh.restart(workload, mode).await
+    }
+
+    async fn admission(&self) -> Result<Admission, Fault> {
+        self.mesh.admission().await
+    }
+
+    async fn may(&self, rights: &[Right]) -> Result<Vec<Right>, Fault> {
+        self.mesh.may(rights).await
+    }
+
+    async fn lock(&self, name: &str) -> Result<Option<Holder>, Fault> {
+        self.mesh.lock(name).await
+    }
+
+    async fn unlock(&self, name: &str) -> Result<(), Fault> {
+        self.mesh.unlock(name).await
+    }
+
+    async fn export(&self) -> Result<Vec<serde_json::Value>, Fault> {
+        self.mesh.export().await
+    }
+
+    async fn note(&self, reason: &str, message: &str) {
+        self.mesh.note(reason, message).await;
+    }
+}
+
+/// Whether the cluster holds what `write` would have written.
+fn holds(snapshot: &Snapshot, write: &Write) -> bool {
+    let same = |bundle: Option<&Bundle>, anchors: &[Certificate]| {
+        bundle.is_some_and(|bundle| bundle.same_set(&Bundle::of(anchors.iter().cloned())))
+    };
+    match write {
+        Write::TrustRoots { anchors, .. } => {
+            same(snapshot.trust_roots.found().and_then(|roots| roots.bundle.as_ref()), anchors)
+        }
+        Write::Issuer { pair, .. } => {
+            let chain = snapshot.issuer.found().and_then(|secret| secret.chain.as_ref());
+            chain.and_then(Bundle::first) == pair.chain.first()
+        }
+        Write::Copy { copy, anchors, .. } => {
+            let source: &Source<Values> = match copy {
+                Copy::Config => &snapshot.config,
+                Copy::Overrides => &snapshot.overrides,
+            };
+            same(source.found().and_then(|values| values.anchors.as_ref()), anchors)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        mesh::Fault,
+        simulate::{Simulation, World, example},
+    };
+
+    #[tokio::test]
+    async fn what_is_owned_is_handed_over_and_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshot = example().unwrap();
+        let simulation = Simulation::new(World::of(&snapshot, &[]).unwrap());
+        let anchors = simulation.world().anchors().to_vec();
+        let told = Mutex::new(Vec::new());
+        let tell = |file: &Path| told.lock().unwrap().push(file.to_owned());
+        let handover = Handover::new(&simulation, folder.path().to_owned(), Duration::from_secs(30), tell);
+
+        let same = Write::TrustRoots { anchors: anchors.clone(), against: "1".to_owned() };
+        handover.write(&same, Mode::Do).await.unwrap();
+        let none = Write::TrustRoots { anchors: Vec::new(), against: "1".to_owned() };
+        let refused = handover.write(&none, Mode::Do).await;
+        assert!(matches!(refused, Err(Fault::Refused(why)) if why.contains("2-trust-roots.values.yaml")));
+        assert_eq!(*simulation.world().anchors(), anchors, "nothing was written");
+        let files = told.lock().unwrap().clone();
+        assert_eq!(files.len(), 2);
+        let text = std::fs::read_to_string(&files[0]).unwrap();
+        assert!(text.contains("identityTrustAnchorsPEM: |\n  -----BEGIN CERTIFICATE-----\n"), "{text}");
+        // Asked for again, the same text is the same file.
+        handover.write(&same, Mode::Do).await.unwrap();
+        assert_eq!(told.lock().unwrap()[2], files[0]);
+    }
+}
