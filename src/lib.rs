@@ -26,6 +26,7 @@
 //!
 //! * [`mesh`]: the only way from a plan to a cluster, in terms of anchors, issuers and workloads. [`cluster`] is its live
 //!   side, [`simulate`] the one in memory.
+//! * [`preflight`]: what can be known of a plan before anything is changed, asked over the port.
 //! * [`execute`]: carries a plan out over the port: one step, its proof, and a look at the mesh before the next.
 //!
 //! **Input and output**
@@ -52,6 +53,7 @@ pub mod keyfile;
 pub mod mesh;
 pub mod pki;
 pub mod plan;
+pub mod preflight;
 pub mod simulate;
 pub mod snapshot;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod backup;
 mod materials;
+mod preflight;
 mod told;
 
 use std::{path::PathBuf, time::Duration};
@@ -119,8 +120,13 @@ pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }
+    let report = preflight::verify(&settings, &mesh, (&snapshot, &standing), &outlook, &gathered, ui).await?;
     if settings.common.dry_run {
-        return Ok(ExitStatus::Fine);
+        return preflight::show(&report, ui);
+    }
+    if report.stops() {
+        ui.stopped(&Stop::Unready(Box::new(report)));
+        return Ok(ExitStatus::Gate);
     }
     if !settings.common.yes && !ui.confirm("Go on?")? {
         return Ok(ExitStatus::Interrupted);

@@ -14,16 +14,27 @@ pub(super) fn person() -> String {
     format!("{user}@{}", host.unwrap_or_else(|()| "somewhere".to_owned()).trim())
 }
 
+/// Where a run keeps what it saves: the folder that was asked for, or one of its own.
+pub(super) fn folder(asked: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
+    match asked {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Ok(super::state_folder().ok_or(Error::NoStateFolder)?.join(now.strftime("%Y%m%dT%H%M%SZ").to_string())),
+    }
+}
+
 /// Saves every object that a run may touch, and returns the folder.
 pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
-    let folder = match folder {
-        Some(folder) => folder.to_owned(),
-        None => super::state_folder().ok_or(Error::NoStateFolder)?.join(now.strftime("%Y%m%dT%H%M%SZ").to_string()),
-    };
+    let is_own = folder.is_none();
+    let folder = self::folder(folder, now)?;
     if folder.symlink_metadata().is_ok() {
         keyfile::check_empty(&folder)?;
     }
     let objects = mesh.export().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    if let Some(above) = folder.parent().filter(|_| is_own) {
+        // The user's own state directory, which nothing may have needed before.
+        std::fs::create_dir_all(above)
+            .map_err(|source| keyfile::Error::Unwritable { file: above.to_owned(), source })?;
+    }
     keyfile::make_folder(&folder)?;
     for object in objects {
         let word =

@@ -61,6 +61,11 @@ impl Gathered {
         self.issuer.as_ref()
     }
 
+    /// Whether the new anchor's key has yet to be written.
+    pub(super) fn writes_key(&self) -> bool {
+        self.unwritten.is_some()
+    }
+
     /// Writes the new anchor's key where it was asked for, if the plan brings that anchor in.
     pub(super) fn keep(&self, outlook: &Outlook) -> Result<(), Error> {
         let brings = |step: &Step| match (step, &self.anchor) {
