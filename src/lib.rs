@@ -20,7 +20,7 @@
 //! * [`findings`]: rules over a snapshot; stable codes, evidence, what to do next; causes before consequences.
 //! * [`inventory`]: every certificate of a snapshot, once, with all places that hold it.
 //! * [`plan`]: the next step from where a mesh stands, and the gate that it has to pass.
-//! * [`event`]: what happens while a plan is carried out.
+//! * [`event`]: what happens while a plan is carried out; [`record`]: the same, kept for a change ticket.
 //!
 //! **The port**
 //!
@@ -54,6 +54,7 @@ pub mod mesh;
 pub mod pki;
 pub mod plan;
 pub mod preflight;
+pub mod record;
 pub mod simulate;
 pub mod snapshot;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod backup;
 mod materials;
 mod preflight;
+mod record;
 mod told;
 
 use std::{path::PathBuf, time::Duration};
@@ -23,6 +24,7 @@ use crate::{
 
 use self::{
     materials::{AnchorKey, Gathered, Lifetimes},
+    record::Recorder,
     told::Told,
 };
 use super::{ExitStatus, observe::connect};
@@ -134,7 +136,9 @@ pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
     gathered.keep(&outlook)?;
     let saved = backup::save(&mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
-    run(&settings, &mesh, &request, &gathered, ui).await
+    let looked = (&snapshot, &standing);
+    let mut recorder = record::begin(&settings, &mesh, looked, &outlook, &saved, &report, ui);
+    run(&settings, &mesh, &request, &gathered, &mut recorder, ui).await
 }
 
 async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
@@ -178,6 +182,7 @@ async fn run(
     mesh: &LiveMesh,
     request: &Request,
     gathered: &Gathered,
+    recorder: &mut Recorder<'_>,
     ui: &Ui,
 ) -> Result<ExitStatus, Error> {
     let person = backup::person();
@@ -186,7 +191,8 @@ async fn run(
     let mut told = Told::new(ui, mesh.now());
     let begun = mesh.now();
     let ended = loop {
-        let mut running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut told));
+        let mut watch = (&mut told, &mut *recorder);
+        let mut running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut watch));
         let ended = tokio::select! {
             ended = &mut running => ended,
             _ = ctrl_c() => {
@@ -206,6 +212,7 @@ async fn run(
             other => break other,
         }
     };
+    recorder.end(mesh.now(), &ended);
     let took = crate::findings::span(mesh.now().duration_since(begun));
     match ended {
         Ok(done) if done.trusting_old.is_empty() => ui.data(&format!("Done in {took}.\n"))?,
