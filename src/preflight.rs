@@ -1,7 +1,7 @@
 //! What can be known of a plan before anything is changed: rights, chains, each write and restart as a dry run, what new
 //! pods would get, and whether the workloads can roll.
 //!
-//! [`Wanted`] lists it, purely, from an outlook; [`verify`] asks for it over the port. A refusal is something that would
+//! [`Wanted`] lists it, purely, from an outlook; [`verify()`] asks for it over the port. A refusal is something that would
 //! stop the run with the change half made; what could not be verified, or may heal by itself, stops nothing.
 
 mod rights;
