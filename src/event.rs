@@ -54,3 +54,16 @@ pub trait Watch {
     /// Why the run ends here.
     fn allow(&mut self, step: &Step) -> Result<(), crate::execute::Stop>;
 }
+
+/// Two that watch: the first is told and asked first, and either may end the run.
+impl<A: Watch, B: Watch> Watch for (&mut A, &mut B) {
+    fn notice(&mut self, at: Timestamp, event: &Event) {
+        self.0.notice(at, event);
+        self.1.notice(at, event);
+    }
+
+    fn allow(&mut self, step: &Step) -> Result<(), crate::execute::Stop> {
+        self.0.allow(step)?;
+        self.1.allow(step)
+    }
+}

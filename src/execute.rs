@@ -5,6 +5,7 @@
 //! works, and the same command goes on.
 
 mod issuer;
+mod notes;
 mod restart;
 mod run;
 mod stop;
@@ -21,7 +22,7 @@ use std::{
 
 use crate::mesh::{IssuerPair, ProbeScope};
 
-pub use run::run;
+pub use run::{run, write_of};
 pub use stop::Stop;
 
 /// How a plan is carried out.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::{
     keyfile,
-    mesh::{Admission, Copy, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    mesh::{Admission, Concerns, Copy, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
     pki::{Bundle, Certificate},
     snapshot::{Snapshot, Source, Values, WorkloadRef},
 };
@@ -104,6 +104,10 @@ impl<M: Mesh, T: FnMut(&Path) + Send> Mesh for Handover<'_, M, T> {
 
     async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), Fault> {
         self.mesh.restart(workload, mode).await
+    }
+
+    async fn concerns(&self, of: &[WorkloadRef]) -> Result<Concerns, Fault> {
+        self.mesh.concerns(of).await
     }
 
     async fn admission(&self) -> Result<Admission, Fault> {

@@ -20,13 +20,14 @@
 //! * [`findings`]: rules over a snapshot; stable codes, evidence, what to do next; causes before consequences.
 //! * [`inventory`]: every certificate of a snapshot, once, with all places that hold it.
 //! * [`plan`]: the next step from where a mesh stands, and the gate that it has to pass.
-//! * [`event`]: what happens while a plan is carried out.
+//! * [`event`]: what happens while a plan is carried out; [`record`]: the same, kept for a change ticket.
 //!
 //! **The port**
 //!
 //! * [`mesh`]: the only way from a plan to a cluster, in terms of anchors, issuers and workloads. [`cluster`] is its live
 //!   side, [`simulate`] the one in memory.
 //! * [`handover`]: a side in front of another, for objects that somebody else owns: files for their owner, then patience.
+//! * [`preflight`]: what can be known of a plan before anything is changed, asked over the port.
 //! * [`execute`]: carries a plan out over the port: one step, its proof, and a look at the mesh before the next.
 //!
 //! **Input and output**
@@ -54,6 +55,8 @@ pub mod keyfile;
 pub mod mesh;
 pub mod pki;
 pub mod plan;
+pub mod preflight;
+pub mod record;
 pub mod simulate;
 pub mod snapshot;
 #[cfg(test)]

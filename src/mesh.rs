@@ -3,6 +3,7 @@
 //!
 //! Two sides: `cluster` with kube, `simulate` in memory. Time belongs to the port as well: a simulated hour takes no time.
 
+mod concern;
 mod fault;
 mod right;
 mod rollout;
@@ -17,6 +18,7 @@ use crate::{
     snapshot::{Snapshot, WorkloadRef},
 };
 
+pub use concern::{Concern, Concerns};
 pub use fault::Fault;
 pub use right::Right;
 pub use rollout::{Obstacle, Rollout};
@@ -74,6 +76,10 @@ pub trait Mesh: Sync {
     /// How each of these workloads rolls its pods over, and whether it is doing so; of all workloads that have a proxy
     /// where the list is empty. Workloads that no longer exist are left out.
     fn rollouts(&self, of: &[WorkloadRef]) -> impl Future<Output = Result<Vec<Rollout>, Fault>> + Send;
+
+    /// What is worth knowing before these workloads are restarted: whether their strategies, quotas and budgets let them.
+    /// It is asked once, before a run; [`Self::rollouts`], which is asked all the time, need not carry it.
+    fn concerns(&self, of: &[WorkloadRef]) -> impl Future<Output = Result<Concerns, Fault>> + Send;
 
     /// Changes one object, or only asks the API server whether it would take the change.
     fn write(&self, write: &Write, mode: Mode) -> impl Future<Output = Result<(), Fault>> + Send;

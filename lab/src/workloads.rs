@@ -41,7 +41,11 @@ pub async fn apply(kube: &Kubectl) -> Result<()> {
     ready(kube, NAMESPACE, PODS, Duration::from_mins(2)).await?;
     kube.run(&["rollout", "pause", "deployment/paused", "-n", NAMESPACE]).await?;
     for client in CLIENTS {
-        reset(kube, client).await?;
+        // Its proxy has only just come up.
+        until(&format!("{client} to forget what it counted"), Duration::from_secs(30), async || {
+            reset(kube, client).await.map(|()| Ok(()))
+        })
+        .await?;
     }
     Ok(())
 }

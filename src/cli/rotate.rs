@@ -80,7 +80,7 @@ pub struct RotateArgs {
     /// How long the new issuer lives; never longer than its anchor
     #[arg(long, value_name = "TIME", default_value = "1y")]
     pub issuer_lifetime: LifetimeArg,
-    /// Show the plan and change nothing
+    /// Show the plan and what was verified of it, and change nothing; 5 is returned where something would stop it
     #[arg(long)]
     pub dry_run: bool,
     /// Do not ask
@@ -111,7 +111,7 @@ pub struct RotateArgs {
     /// How long a workload may take to get ready with its new pods
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = value::request_timeout)]
     pub rollout_timeout: std::time::Duration,
-    /// Save what may be touched in this new folder
+    /// Save what may be touched, and the record of the run, in this new folder
     #[arg(long, value_name = "DIR")]
     pub backup_dir: Option<PathBuf>,
     /// Rotate although what is there was made by a run of the last day

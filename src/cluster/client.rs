@@ -82,6 +82,11 @@ impl Cluster {
         &self.about
     }
 
+    /// The API server's address.
+    pub fn server(&self) -> &str {
+        &self.destination.server
+    }
+
     /// Waits for a request no longer than a request may take.
     pub(crate) async fn within<T>(&self, request: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
         let Some(after) = self.request_timeout else { return request.await };

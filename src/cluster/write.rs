@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::{
-    mesh::{Admission, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    mesh::{Admission, Concerns, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
     snapshot::{Snapshot, WorkloadRef},
 };
 
@@ -82,6 +82,10 @@ impl Mesh for LiveMesh {
 
     async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, Fault> {
         self.read_rollouts(of).await
+    }
+
+    async fn concerns(&self, of: &[WorkloadRef]) -> Result<Concerns, Fault> {
+        self.read_concerns(of).await
     }
 
     async fn write(&self, write: &Write, mode: Mode) -> Result<(), Fault> {

@@ -3,6 +3,8 @@
 mod backup;
 mod holder;
 mod materials;
+mod preflight;
+mod record;
 mod told;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
@@ -24,6 +26,7 @@ use crate::{
 
 use self::{
     materials::{Gathered, KeyFile, Keys, Lifetimes},
+    record::Recorder,
     told::Told,
 };
 use super::{ExitStatus, observe::connect};
@@ -134,8 +137,13 @@ pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }
+    let report = preflight::verify(&settings, &mesh, (&snapshot, &standing), &outlook, &gathered, ui).await?;
     if settings.common.dry_run {
-        return Ok(ExitStatus::Fine);
+        return preflight::show(&report, ui);
+    }
+    if report.stops() {
+        ui.stopped(&Stop::Unready(Box::new(report)));
+        return Ok(ExitStatus::Gate);
     }
     if !settings.common.yes && !ui.confirm("Go on?")? {
         return Ok(ExitStatus::Interrupted);
@@ -143,7 +151,9 @@ pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
     gathered.keep(&outlook)?;
     let saved = backup::save(&mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
-    run(&settings, &mesh, &request, &gathered, ui).await
+    let looked = (&snapshot, &standing);
+    let mut recorder = record::begin(&settings, &mesh, looked, &outlook, &saved, &report, ui);
+    run(&settings, &mesh, &request, &gathered, &mut recorder, ui).await
 }
 
 async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
@@ -187,6 +197,7 @@ async fn run(
     mesh: &LiveMesh,
     request: &Request,
     gathered: &Gathered,
+    recorder: &mut Recorder<'_>,
     ui: &Ui,
 ) -> Result<ExitStatus, Error> {
     let options = settings.options(holder::own());
@@ -194,7 +205,8 @@ async fn run(
     let mut told = Told::new(ui, mesh.now());
     let begun = mesh.now();
     let ended = loop {
-        let mut running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut told));
+        let mut watch = (&mut told, &mut *recorder);
+        let mut running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut watch));
         let ended = tokio::select! {
             ended = &mut running => ended,
             _ = ctrl_c() => {
@@ -216,6 +228,7 @@ async fn run(
             other => break other,
         }
     };
+    recorder.end(mesh.now(), &ended);
     let took = crate::findings::span(mesh.now().duration_since(begun));
     match ended {
         Ok(done) if done.trusting_old.is_empty() => ui.data(&format!("Done in {took}.\n"))?,

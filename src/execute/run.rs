@@ -6,11 +6,12 @@ use std::{
 use crate::{
     event::{Event, Watch},
     mesh::{Copy, Fault, IssuerPair, Mesh, Mode, ProbeScope, Write},
+    pki::Certificate,
     plan::{Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why, next, outlook},
-    snapshot::{Snapshot, WorkloadRef},
+    snapshot::{Meta, Snapshot, WorkloadRef},
 };
 
-use super::{Options, Stop, Stopper, issuer, restart};
+use super::{Options, Stop, Stopper, issuer, notes::Notes, restart};
 
 /// So often in a row may somebody else change the mesh before the run gives up.
 const MOST_CONFLICTS: u32 = 5;
@@ -31,6 +32,7 @@ pub(super) struct Run<'a, M, W> {
     pub(super) watch: &'a mut W,
     /// What the issuer Secret held before this run wrote it.
     pub(super) issuer_before: Option<IssuerPair>,
+    notes: Notes,
 }
 
 /// Carries out what `request` wants, from wherever the mesh stands.
@@ -48,9 +50,11 @@ pub async fn run<M: Mesh, W: Watch>(
     if let Some(holder) = mesh.lock(&options.holder).await? {
         return Err(Stop::Locked(holder));
     }
-    let mut run = Run { mesh, options, stopper, watch, issuer_before: None };
+    let notes = Notes::new(request.goal, &options.holder);
+    let mut run = Run { mesh, options, stopper, watch, issuer_before: None, notes };
     run.tell(&Event::Locked);
     let ended = run.walk(request, new_issuer).await;
+    run.notes.ended(mesh, &ended).await;
     // A lock that cannot be given back runs out by itself.
     let _ = mesh.unlock(&options.holder).await;
     ended
@@ -78,6 +82,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             let step = match decided {
                 Next::Do(step) => step,
                 Next::Done(done) => {
+                    self.notes.at_the_end(self.mesh, &look.standing).await;
                     self.tell(&Event::Finished(done.clone()));
                     return Ok(done);
                 }
@@ -98,7 +103,9 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             if repeats > most {
                 return Err(Stop::NoEffect(Box::new(step)));
             }
+            self.notes.before(self.mesh, &step, &look.standing).await;
             self.watch.allow(&step)?;
+            self.notes.begun(self.mesh).await;
             self.tell(&Event::Begun(step.clone()));
             match self.take(&step, &look, new_issuer).await {
                 Ok(()) => conflicts = 0,
@@ -142,24 +149,15 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
 
     async fn take(&mut self, step: &Step, look: &Look, new_issuer: Option<&IssuerPair>) -> Result<(), Stop> {
         match step {
-            Step::TrustRoots { anchors, .. } => {
-                let against = version(&look.snapshot, None);
-                self.write(Write::TrustRoots { anchors: anchors.clone(), against }).await
-            }
-            Step::Copy(copy) => {
-                let against = version(&look.snapshot, Some(*copy));
-                let anchors = look.standing.roots.clone();
-                self.write(Write::Copy { copy: *copy, anchors, against }).await
-            }
-            Step::Issuer { chain } => {
+            Step::TrustRoots { .. } | Step::Copy(_) | Step::Issuer { .. } => {
                 // The planner names an issuer that it was given; its key came with it.
-                let Some(pair) = new_issuer.filter(|pair| pair.chain == *chain) else {
+                let Some(write) = write_of(step, &look.snapshot, &look.standing.roots, new_issuer) else {
                     return Err(Stop::NoEffect(Box::new(step.clone())));
                 };
-                let against = look.snapshot.issuer.found().map(|secret| secret.meta.resource_version.clone());
-                let anchors = look.standing.roots.clone();
-                self.issuer_before = Some(self.mesh.issuer().await?);
-                self.write(Write::Issuer { pair: pair.clone(), anchors, against: against.unwrap_or_default() }).await
+                if matches!(write, Write::Issuer { .. }) {
+                    self.issuer_before = Some(self.mesh.issuer().await?);
+                }
+                self.write(write).await
             }
             Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,
             Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
@@ -214,12 +212,33 @@ fn is_in_doubt(standing: &Standing, decided: &Next) -> bool {
     }
 }
 
-/// The version that was read of the trust roots, or of a copy.
-fn version(snapshot: &Snapshot, copy: Option<Copy>) -> String {
-    let found = match copy {
-        None => snapshot.trust_roots.found().map(|roots| &roots.meta),
-        Some(Copy::Config) => snapshot.config.found().map(|values| &values.meta),
-        Some(Copy::Overrides) => snapshot.overrides.found().map(|values| &values.meta),
-    };
-    found.map(|meta| meta.resource_version.clone()).unwrap_or_default()
+/// What a step writes, against the versions that `snapshot` read; `roots` are the anchors that the trust roots hold when
+/// it is taken. `None` where it writes no object, or an issuer whose key is not at hand.
+pub fn write_of(
+    step: &Step,
+    snapshot: &Snapshot,
+    roots: &[Certificate],
+    new_issuer: Option<&IssuerPair>,
+) -> Option<Write> {
+    let version = |meta: Option<&Meta>| meta.map(|meta| meta.resource_version.clone()).unwrap_or_default();
+    match step {
+        Step::TrustRoots { anchors, .. } => {
+            let against = version(snapshot.trust_roots.found().map(|roots| &roots.meta));
+            Some(Write::TrustRoots { anchors: anchors.clone(), against })
+        }
+        Step::Copy(copy) => {
+            let values = match copy {
+                Copy::Config => &snapshot.config,
+                Copy::Overrides => &snapshot.overrides,
+            };
+            let against = version(values.found().map(|values| &values.meta));
+            Some(Write::Copy { copy: *copy, anchors: roots.to_vec(), against })
+        }
+        Step::Issuer { chain } => {
+            let pair = new_issuer.filter(|pair| pair.chain == *chain)?;
+            let against = version(snapshot.issuer.found().map(|secret| &secret.meta));
+            Some(Write::Issuer { pair: pair.clone(), anchors: roots.to_vec(), against })
+        }
+        Step::AwaitIssuer { .. } | Step::Restart { .. } | Step::AwaitLeafs { .. } => None,
+    }
 }

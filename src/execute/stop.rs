@@ -3,6 +3,7 @@ use std::time::Duration;
 use crate::{
     mesh::{Fault, Holder},
     plan::{Hold, Refusal, Step},
+    preflight::Report,
     snapshot::WorkloadRef,
 };
 
@@ -15,6 +16,9 @@ pub enum Stop {
     /// The planner refuses.
     #[error("the next step is refused")]
     Refused(Box<Refusal>),
+    /// Something was found beforehand that would stop the run half way.
+    #[error("nothing was changed: the run would stop half way")]
+    Unready(Box<Report>),
     /// Workloads that only an operator can replace.
     #[error("{} workloads have to be seen to first", .0.len())]
     Held(Vec<Hold>),

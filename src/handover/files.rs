@@ -25,7 +25,7 @@ pub(super) fn values(write: &Write) -> Option<Zeroizing<String>> {
 /// The file with this text, or the next new one: they are numbered in the order in which they are to be applied.
 pub(super) fn place(folder: &Path, write: &Write, text: &str) -> PathBuf {
     let what = if matches!(write, Write::Issuer { .. }) { "issuer" } else { "trust-roots" };
-    (1_u32..)
+    (1_u32..=u32::MAX)
         .map(|number| (number, folder.join(format!("{number}-{what}.values.yaml"))))
         .find(|(number, file)| same(file, text) || !is_taken(folder, *number))
         .map(|(_, file)| file)

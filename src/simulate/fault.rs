@@ -19,6 +19,10 @@ pub enum Fault {
     Unseen(String),
     /// The program's clock is ahead of the cluster's.
     ClockAhead(SignedDuration),
+    /// The user lacks the right to do this, such as `patch secrets`, wherever that is.
+    Lacks(String),
+    /// An admission webhook refuses to change this object, by kind and name such as `Secret linkerd-identity-issuer`.
+    Refuses(String),
 }
 
 impl fmt::Display for Fault {
@@ -31,6 +35,8 @@ impl fmt::Display for Fault {
             Self::KilledAfter(write) => write!(f, "kill:{write}"),
             Self::Unseen(name) => write!(f, "unseen:{name}"),
             Self::ClockAhead(by) => write!(f, "clock-ahead:{by:#}"),
+            Self::Lacks(right) => write!(f, "lacks:{right}"),
+            Self::Refuses(object) => write!(f, "refuses:{object}"),
         }
     }
 }

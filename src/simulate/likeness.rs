@@ -150,6 +150,8 @@ impl World {
             workloads,
             events: Vec::new(),
             lease: None,
+            notes: Vec::new(),
+            concerns: Vec::new(),
             faults: Vec::new(),
             signer: likenesses.signer,
             authorities: likenesses.made.into_values().filter(|pair| pair.chain[0].is_self_issued()).collect(),

@@ -6,12 +6,12 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    mesh::{self, Admission, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
+    mesh::{self, Admission, Concern, Concerns, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
     pki::Bundle,
     snapshot::{Snapshot, WorkloadRef},
 };
 
-use super::{Fault, World, world::CopyText};
+use super::{Fault, World, workload::Workload, world::CopyText};
 
 /// How long a request takes.
 const REQUEST: SignedDuration = SignedDuration::from_millis(20);
@@ -66,7 +66,8 @@ impl World {
 
     fn take(&mut self, write: &Write, mode: Mode) -> Result<(), mesh::Fault> {
         let conflict = || mesh::Fault::Conflict(write.object().to_owned());
-        if self.faults.contains(&Fault::ConflictAt(self.writes + 1)) {
+        self.allows(&Right::to_write(write, &self.base.namespace), write.object())?;
+        if mode == Mode::Do && self.faults.contains(&Fault::ConflictAt(self.writes + 1)) {
             self.faults.retain(|fault| *fault != Fault::ConflictAt(self.writes + 1));
             self.meddle(write);
             return Err(conflict());
@@ -84,6 +85,27 @@ impl World {
             self.apply(write);
         }
         Ok(())
+    }
+
+    /// Whether the user has these rights, and whether nothing refuses a change of this object.
+    fn allows(&self, rights: &[Right], object: &str) -> Result<(), mesh::Fault> {
+        if let Some(right) = rights.iter().find(|right| self.lacks(right)) {
+            return Err(mesh::Fault::Forbidden(right.to_string()));
+        }
+        if self.faults.contains(&Fault::Refuses(object.to_owned())) {
+            return Err(mesh::Fault::Refused(format!("admission webhook \"policy\" denied the change of {object}")));
+        }
+        Ok(())
+    }
+
+    fn lacks(&self, right: &Right) -> bool {
+        let sub = if right.subresource.is_empty() { String::new() } else { format!("/{}", right.subresource) };
+        self.faults.contains(&Fault::Lacks(format!("{} {}{sub}", right.verb, right.resource)))
+    }
+
+    /// What a strategy makes of this workload: only Deployments bring a pod before an old one goes.
+    fn concern(workload: &Workload) -> Option<Concern> {
+        (workload.wanted == 1 && workload.key.kind != "Deployment").then_some(Concern::Gap)
     }
 
     fn apply(&mut self, write: &Write) {
@@ -147,6 +169,14 @@ impl Mesh for Simulation {
         Ok(asked.map(|workload| workload.rollout(world.now)).collect())
     }
 
+    async fn concerns(&self, of: &[WorkloadRef]) -> Result<Concerns, mesh::Fault> {
+        let world = self.alive()?;
+        let asked = || world.workloads.iter().filter(|workload| of.contains(&workload.key));
+        let own = asked().filter_map(|workload| Some((workload.key.clone(), World::concern(workload)?)));
+        let set = world.concerns.iter().filter(|(workload, _)| of.contains(workload)).cloned();
+        Ok(Concerns { of: own.chain(set).collect(), unseen: Vec::new() })
+    }
+
     async fn write(&self, write: &Write, mode: Mode) -> Result<(), mesh::Fault> {
         self.alive()?.take(write, mode)
     }
@@ -157,6 +187,7 @@ impl Mesh for Simulation {
 
     async fn restart(&self, workload: &WorkloadRef, mode: Mode) -> Result<(), mesh::Fault> {
         let mut world = self.alive()?;
+        world.allows(&Right::to_restart(workload), &format!("{} {}", workload.kind, workload.name))?;
         if mode == Mode::Do {
             world.writes += 1;
             world.restart(workload);
@@ -170,9 +201,9 @@ impl Mesh for Simulation {
         Ok(Admission::Proxy(Bundle::of(world.injected_anchors())))
     }
 
-    async fn may(&self, _: &[Right]) -> Result<Vec<Right>, mesh::Fault> {
-        drop(self.alive()?);
-        Ok(Vec::new())
+    async fn may(&self, rights: &[Right]) -> Result<Vec<Right>, mesh::Fault> {
+        let world = self.alive()?;
+        Ok(rights.iter().filter(|right| world.lacks(right)).cloned().collect())
     }
 
     async fn lock(&self, name: &str) -> Result<Option<Holder>, mesh::Fault> {
@@ -199,5 +230,10 @@ impl Mesh for Simulation {
         Ok(Vec::new())
     }
 
-    async fn note(&self, _: &str, _: &str) {}
+    async fn note(&self, reason: &str, message: &str) {
+        let mut world = self.world();
+        if !world.is_killed() {
+            world.notes.push((reason.to_owned(), message.to_owned()));
+        }
+    }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
-    mesh::{Copy, Holder, IssuerPair},
+    mesh::{Concern, Copy, Holder, IssuerPair},
     pki::{Certificate, Fingerprint, verify},
     snapshot::{IdentityEvent, Snapshot, WorkloadRef},
 };
@@ -31,6 +31,10 @@ pub struct World {
     pub(super) workloads: Vec<Workload>,
     pub(super) events: Vec<IdentityEvent>,
     pub(super) lease: Option<Holder>,
+    /// What was noted, oldest first: reason and message.
+    pub(super) notes: Vec<(String, String)>,
+    /// What workloads bring with them beside what their kind says.
+    pub(super) concerns: Vec<(WorkloadRef, Concern)>,
     pub(super) faults: Vec<Fault>,
     pub(super) signer: Signer,
     /// The likenesses of the anchors, with their keys.
@@ -109,6 +113,16 @@ impl World {
     /// The anchors in the trust roots.
     pub fn anchors(&self) -> &[Certificate] {
         &self.roots_now().value
+    }
+
+    /// What was noted on the identity controller, oldest first: reason and message.
+    pub fn notes(&self) -> &[(String, String)] {
+        &self.notes
+    }
+
+    /// Gives workloads something that is worth knowing before they are restarted.
+    pub fn set_concerns(&mut self, concerns: Vec<(WorkloadRef, Concern)>) {
+        self.concerns = concerns;
     }
 
     /// Replaces what goes wrong.

@@ -1,5 +1,6 @@
 //! What a person sees of a plan and of a run: plain lines, one for each thing that happens.
 
+mod dry_run;
 mod refusal;
 mod step;
 
@@ -9,7 +10,8 @@ use crate::{event::Event, execute::Stop, plan::Outlook};
 
 use super::{Look, look::Tone, text::wrap};
 
-pub use refusal::stopped;
+pub use dry_run::verified;
+pub use refusal::{obstacle, stopped};
 pub use step::title;
 
 /// The whole plan, a line for each step.

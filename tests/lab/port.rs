@@ -2,6 +2,7 @@
 
 mod admission;
 mod around;
+mod preflight;
 mod rollouts;
 mod writes;
 

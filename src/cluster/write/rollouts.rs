@@ -2,8 +2,10 @@
 //!
 //! - `status`: the rules of `kubectl rollout status`; pure
 //! - `pods`: revisions, and the pods of the newest one; pure
+//! - `concerns`: what is worth knowing before a restart
 //! - here: what is read for it
 
+mod concerns;
 mod pods;
 mod status;
 
@@ -116,16 +118,7 @@ impl LiveMesh {
     /// What the status of each says, with as few requests as it takes: one for a workload that is alone in its
     /// namespace, a list where there are more, and a list of everything where there are many namespaces.
     async fn statuses(&self, wanted: &BTreeSet<WorkloadRef>) -> Result<Vec<Seen>, Fault> {
-        let mut places: BTreeMap<(Rolling, Option<&str>), Vec<&str>> = BTreeMap::new();
-        for workload in wanted {
-            if let Some(rolling) = Rolling::of(&workload.kind) {
-                places.entry((rolling, Some(&workload.namespace))).or_default().push(&workload.name);
-            }
-        }
-        if places.len() > MOST_LISTS {
-            places = Rolling::ALL.into_iter().map(|rolling| ((rolling, None), Vec::new())).collect();
-        }
-        let reads: Vec<_> = places
+        let reads: Vec<_> = places(wanted)
             .into_iter()
             .map(|((rolling, namespace), names)| self.status_of(rolling, namespace, names, wanted))
             .collect();
@@ -189,4 +182,18 @@ impl LiveMesh {
     ) -> Result<(), Unread> {
         self.cluster.list(Listing::within(kind, &workload.namespace).labelled(selector), each).await
     }
+}
+
+/// Kind and namespace of each list that shows these workloads, with the names that are wanted of it.
+fn places(wanted: &BTreeSet<WorkloadRef>) -> BTreeMap<(Rolling, Option<&str>), Vec<&str>> {
+    let mut places: BTreeMap<(Rolling, Option<&str>), Vec<&str>> = BTreeMap::new();
+    for workload in wanted {
+        if let Some(rolling) = Rolling::of(&workload.kind) {
+            places.entry((rolling, Some(&workload.namespace))).or_default().push(&workload.name);
+        }
+    }
+    if places.len() > MOST_LISTS {
+        places = Rolling::ALL.into_iter().map(|rolling| ((rolling, None), Vec::new())).collect();
+    }
+    places
 }

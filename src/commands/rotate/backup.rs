@@ -6,13 +6,27 @@ use jiff::Timestamp;
 
 use crate::{cluster::LiveMesh, error::Error, keyfile, mesh::Mesh as _};
 
+/// Where a run keeps what it saves: the folder that was asked for, or one of its own.
+pub(super) fn folder(asked: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
+    match asked {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Ok(super::state_folder().ok_or(Error::NoStateFolder)?.join(now.strftime("%Y%m%dT%H%M%SZ").to_string())),
+    }
+}
+
 /// Saves every object that a run may touch, and returns the folder.
 pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
-    let folder = folder.map_or_else(|| own_folder(now), |folder| Ok(folder.to_owned()))?;
+    let is_own = folder.is_none();
+    let folder = self::folder(folder, now)?;
     if folder.symlink_metadata().is_ok() {
         keyfile::check_empty(&folder)?;
     }
     let objects = mesh.export().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    if let Some(above) = folder.parent().filter(|_| is_own) {
+        // The user's own state directory, which nothing may have needed before.
+        std::fs::create_dir_all(above)
+            .map_err(|source| keyfile::Error::Unwritable { file: above.to_owned(), source })?;
+    }
     keyfile::make_folder(&folder)?;
     for object in objects {
         let word =
@@ -20,13 +34,5 @@ pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp)
         let name = format!("{}-{}.json", word("/kind").to_lowercase(), word("/metadata/name"));
         keyfile::write_secret(&folder.join(name), &format!("{object:#}\n"))?;
     }
-    Ok(folder)
-}
-
-/// A folder for this run under the user's state directory.
-fn own_folder(now: Timestamp) -> Result<PathBuf, Error> {
-    let own = super::state_folder().ok_or(Error::NoStateFolder)?;
-    let folder = own.join(now.strftime("%Y%m%dT%H%M%SZ").to_string());
-    keyfile::make_way(&folder)?;
     Ok(folder)
 }

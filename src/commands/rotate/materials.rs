@@ -76,6 +76,13 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// The anchor's key that was brought.
+    pub(super) fn anchor_key_file(&self) -> Option<&Path> {
+        self.anchor_key.as_ref().map(|key| key.file.as_path())
+    }
+}
+
 impl KeyFile {
     /// An anchor's.
     pub(super) fn anchor(file: Option<PathBuf>, password: Option<PathBuf>) -> Option<Self> {
@@ -97,6 +104,11 @@ impl Gathered {
     /// The issuer for the executor.
     pub(super) fn issuer(&self) -> Option<&IssuerPair> {
         self.issuer.as_ref()
+    }
+
+    /// Whether the new anchor's key has yet to be written.
+    pub(super) fn writes_key(&self) -> bool {
+        self.unwritten.is_some()
     }
 
     /// Writes the new anchor's key where it was asked for, and its certificate beside it, if the plan brings that anchor

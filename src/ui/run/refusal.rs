@@ -7,7 +7,7 @@ use crate::{
     plan::{Hold, Refusal},
 };
 
-use super::step::title;
+use super::{dry_run, step::title};
 
 /// A stop in the words and lines of a person.
 pub fn stopped(stop: &Stop) -> Told {
@@ -17,6 +17,7 @@ pub fn stopped(stop: &Stop) -> Told {
             holds.iter().map(hold).collect(),
             vec!["see to them, then run the same command again; or leave them out by name".to_owned()],
         ),
+        Stop::Unready(report) => (dry_run::refused(report), dry_run::instead(report)),
         Stop::Rollout { .. } => (
             vec!["the mesh is whole: old and new pods accept each other".to_owned()],
             vec!["mend the workload, then run the same command again: it goes on where the mesh is".to_owned()],
@@ -43,14 +44,18 @@ fn issuer_refused(put_back: bool) -> (Vec<String>, Vec<String>) {
 
 /// A hold in one line.
 pub(super) fn hold(hold: &Hold) -> String {
-    let why = match hold.obstacle {
+    format!("{}: {}", hold.workload, obstacle(hold.obstacle))
+}
+
+/// Why a restart would not help, and what does.
+pub fn obstacle(obstacle: Obstacle) -> &'static str {
+    match obstacle {
         Obstacle::Paused => "its Deployment is paused",
         Obstacle::InjectedByHand => "its proxy stands in its own template: inject it anew and apply it",
         Obstacle::Bare => "a pod without a controller: delete it and make it again",
         Obstacle::Job => "a Job runs to its end: wait for it, or delete it and make it again",
         Obstacle::Unknown => "its controller is not known here: replace its pods",
-    };
-    format!("{}: {why}", hold.workload)
+    }
 }
 
 fn refused(refusal: &Refusal) -> Vec<String> {

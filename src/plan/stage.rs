@@ -1,0 +1,43 @@
+use std::fmt;
+
+use super::{Step, Why};
+
+/// The stages of a rotation, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Everything that verifies comes to trust the new anchor beside the old one.
+    Extend,
+    /// Identity comes to sign with the new issuer.
+    Swap,
+    /// Every leaf comes to be one of the new issuer.
+    Refresh,
+    /// Nothing trusts the old anchor any more.
+    Trim,
+}
+
+impl Step {
+    /// The stage that it belongs to; copies follow in each.
+    pub fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::TrustRoots { why, .. } | Self::Restart { why, .. } => Some(match why {
+                Why::Extend => Stage::Extend,
+                Why::Refresh => Stage::Refresh,
+                Why::Trim => Stage::Trim,
+            }),
+            Self::Issuer { .. } | Self::AwaitIssuer { .. } => Some(Stage::Swap),
+            Self::AwaitLeafs { .. } => Some(Stage::Refresh),
+            Self::Copy(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Extend => "extend",
+            Self::Swap => "swap",
+            Self::Refresh => "refresh",
+            Self::Trim => "trim",
+        })
+    }
+}

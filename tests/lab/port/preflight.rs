@@ -1,0 +1,34 @@
+use linkerd_certs::{
+    mesh::{Mesh as _, ProbeScope},
+    plan::{Goal, Materials, Request, Standing, Step, outlook},
+    preflight::{Wanted, verify},
+};
+
+use super::{another_anchor, snapshot, target};
+use crate::harness::Result;
+
+#[tokio::test]
+async fn a_plan_is_verified_and_nothing_is_changed_by_it() -> Result {
+    let mesh = target().await?.live().await?;
+    let before = mesh.observe(ProbeScope::Sample).await?;
+    let standing = Standing::of(&before, &mesh.rollouts(&[]).await?);
+    let materials = Materials { anchor: Some(another_anchor()?), issuer: None };
+    let outlook = outlook(&standing, &Request::new(Goal::Anchor, materials));
+    assert!(outlook.steps.iter().any(|step| matches!(step, Step::Restart { .. })), "{outlook:?}");
+    let wanted = Wanted::of(&outlook, &before, &standing, None);
+    let report = verify(&mesh, &wanted).await?;
+    assert!(!report.stops() && report.lacking.is_empty(), "{report:?}");
+    assert!(wanted.writes.len() >= 2, "{wanted:?}");
+
+    let after = snapshot(&mesh).await?;
+    assert_eq!(after.trust_roots, before.trust_roots);
+    assert_eq!((after.config, after.overrides, after.issuer), (before.config, before.overrides, before.issuer));
+    let restarted = |rollouts: Vec<linkerd_certs::mesh::Rollout>| {
+        rollouts.into_iter().map(|one| (one.workload, one.restarted_at)).collect::<Vec<_>>()
+    };
+    let once = restarted(mesh.rollouts(&[]).await?);
+    assert!(once.iter().any(|(workload, _)| wanted.restarts.contains(workload)));
+    verify(&mesh, &wanted).await?;
+    assert_eq!(restarted(mesh.rollouts(&[]).await?), once);
+    Ok(())
+}
