@@ -1,30 +1,36 @@
-//! `rotate-anchor` and `rotate-issuer`: from what the mesh is, over a plan that is shown and allowed, to a run.
+//! `rotate`, `rotate-anchor` and `rotate-issuer`: from what the mesh is, over a plan that is shown and allowed, to a run.
 
 mod backup;
+mod due;
 mod materials;
+mod place;
 mod told;
 
 use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
-use tokio::signal::ctrl_c;
 
 use crate::{
-    cli::{RotateAnchorArgs, RotateArgs, RotateIssuerArgs, TrimArg},
+    cli::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs, TrimArg},
     cluster::{Cluster, Connect, LiveMesh, Observe},
     error::Error,
     execute::{self, Options, Stop, Stopper},
     mesh::{Mesh as _, ProbeScope},
     plan::{self, Goal, Next, Refusal, Request, Standing, Trim},
     snapshot::Snapshot,
-    ui::{Ui, run as show},
+    ui::{
+        Ui,
+        run::{self as show, Guide, Undo},
+    },
 };
 
+pub(super) use self::place::suggestion;
 use self::{
+    due::Wanted,
     materials::{AnchorKey, Gathered, Lifetimes},
     told::Told,
 };
-use super::{ExitStatus, observe::connect};
+use super::{ExitStatus, interrupt::Interrupts, observe::connect};
 
 /// A lock that an ended run of the same person left behind runs out within this.
 const LOCK_PATIENCE: Duration = Duration::from_secs(45);
@@ -32,8 +38,15 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(45);
 /// What a rotation needs to know.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// What is to be new; of `rotate`, once that is decided.
     goal: Goal,
+    /// What `rotate` decides by.
+    wanted: Option<Wanted>,
     key: AnchorKey,
+    /// Whether nobody said what becomes of a new anchor's key.
+    place_is_open: bool,
+    /// Whether what is left to do takes a key.
+    needs_key: bool,
     lifetimes: Lifetimes,
     trim: Trim,
     common: RotateArgs,
@@ -42,11 +55,24 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// The settings of `rotate`.
+    pub(super) fn of_due(arguments: RotateDueArgs, now: Timestamp) -> Self {
+        let RotateDueArgs { due, anchor_key, anchor_key_password_file, anchor, common } = arguments;
+        let asked = due.map(|due| if due == DueArg::Anchor { Goal::Anchor } else { Goal::Issuer });
+        let anchor_key = anchor_key.map(|file| (file, anchor_key_password_file));
+        Self { wanted: Some(Wanted { asked, anchor_key }), ..Self::of_new_anchor(anchor, common, now) }
+    }
+
     /// The settings of `rotate-anchor`.
     pub(super) fn of_anchor(arguments: RotateAnchorArgs, now: Timestamp) -> Self {
-        let key = arguments.anchor_key_out.map_or(AnchorKey::Discard, AnchorKey::Out);
-        let trim = if arguments.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now };
-        Self { trim, ..Self::of(Goal::Anchor, key, Some(arguments.anchor_lifetime), arguments.common, now) }
+        Self::of_new_anchor(arguments.anchor, arguments.common, now)
+    }
+
+    fn of_new_anchor(anchor: RotatedAnchorArgs, common: RotateArgs, now: Timestamp) -> Self {
+        let place_is_open = anchor.anchor_key_out.is_none() && !anchor.discard_anchor_key;
+        let key = anchor.anchor_key_out.map_or(AnchorKey::Discard, AnchorKey::Out);
+        let trim = if anchor.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now };
+        Self { trim, place_is_open, ..Self::of(Goal::Anchor, key, Some(anchor.anchor_lifetime), common, now) }
     }
 
     /// The settings of `rotate-issuer`.
@@ -66,7 +92,18 @@ impl Settings {
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let issuer = common.issuer_lifetime.from(now);
         let lifetimes = Lifetimes { anchor: anchor.map_or(issuer, |anchor| anchor.from(now)), issuer };
-        Self { goal, key, lifetimes, trim: Trim::Now, connect: connect(&common.cluster), common, now }
+        Self {
+            goal,
+            wanted: None,
+            key,
+            place_is_open: false,
+            needs_key: true,
+            lifetimes,
+            trim: Trim::Now,
+            connect: connect(&common.cluster),
+            common,
+            now,
+        }
     }
 
     fn options(&self, holder: String) -> Options {
@@ -92,43 +129,77 @@ impl Settings {
     }
 }
 
+/// Everything that a run takes, once it was allowed.
+struct Ready {
+    mesh: LiveMesh,
+    request: Request,
+    gathered: Gathered,
+    saved: PathBuf,
+}
+
 /// Rotates.
-pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
-    let mesh = reach(&settings, ui).await?;
+pub(super) async fn rotate(mut settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
+    if settings.common.interactive && !ui.can_ask() {
+        return Err(Error::NotInteractive);
+    }
+    let nobody_says = settings.wanted.is_none() && settings.place_is_open && !settings.common.dry_run;
+    if nobody_says && (settings.common.yes || !ui.can_ask()) {
+        return Err(Error::NoPlaceForKey);
+    }
+    let mut interrupts = Interrupts::new()?;
+    match interrupts.or(Box::pin(prepare(&mut settings, ui))).await? {
+        Ok(ready) => run(&settings, &ready, &mut interrupts, ui).await,
+        Err(status) => Ok(status),
+    }
+}
+
+/// Reads the mesh, shows the plan and asks; the status where that is all there is to do.
+async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<Result<Ready, ExitStatus>, Error> {
+    let mesh = reach(settings, ui).await?;
     let (snapshot, standing) = {
         let _progress = ui.progress("reading the mesh");
         look(&mesh).await?
     };
     if let Some(refusal) = refused_beforehand(&snapshot) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
-        return Ok(ExitStatus::Gate);
+        return Ok(Err(ExitStatus::Gate));
     }
-    let gathered = materials::gather(&settings, &snapshot, &standing, ui)?;
+    if let Some(wanted) = settings.wanted.take()
+        && !due::decide(settings, &wanted, &standing, ui)?
+    {
+        return Ok(Err(ExitStatus::Fine));
+    }
+    place::ask(settings, &standing, ui)?;
+    let gathered = match settings.needs_key {
+        true => materials::gather(settings, &snapshot, &standing, ui)?,
+        false => Gathered::default(),
+    };
     let request = settings.request(&gathered);
     let outlook = plan::outlook(&standing, &request);
     if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
-        return Ok(ExitStatus::Fine);
+        return Ok(Err(ExitStatus::Fine));
     }
     ui.data(&format!("The plan\n{}", show::plan(&outlook, ui.stdout())))?;
     match &outlook.end {
         Next::Refuse(refusal) => {
             ui.stopped(&Stop::Refused(Box::new(refusal.clone())));
-            return Ok(ExitStatus::Gate);
+            return Ok(Err(ExitStatus::Gate));
         }
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }
     if settings.common.dry_run {
-        return Ok(ExitStatus::Fine);
+        return Ok(Err(ExitStatus::Fine));
     }
-    if !settings.common.yes && !ui.confirm("Go on?")? {
-        return Ok(ExitStatus::Interrupted);
+    let question = if settings.common.interactive { "Begin? Each step is asked for." } else { "Go on?" };
+    if !settings.common.yes && !ui.confirm(question)? {
+        return Ok(Err(ExitStatus::Interrupted));
     }
     gathered.keep(&outlook)?;
     let saved = backup::save(&mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
-    run(&settings, &mesh, &request, &gathered, ui).await
+    Ok(Ok(Ready { mesh, request, gathered, saved }))
 }
 
 async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
@@ -167,27 +238,20 @@ fn refused_beforehand(snapshot: &Snapshot) -> Option<Refusal> {
     first.map(Refusal::Unseen)
 }
 
-async fn run(
-    settings: &Settings,
-    mesh: &LiveMesh,
-    request: &Request,
-    gathered: &Gathered,
-    ui: &Ui,
-) -> Result<ExitStatus, Error> {
+async fn run(settings: &Settings, ready: &Ready, interrupts: &mut Interrupts, ui: &Ui) -> Result<ExitStatus, Error> {
+    let Ready { mesh, request, gathered, saved } = ready;
     let person = backup::person();
     let options = settings.options(format!("{person}/{}", std::process::id()));
     let stopper = Stopper::default();
-    let mut told = Told::new(ui, mesh.now());
     let begun = mesh.now();
+    let guide = Guide::new(ui, settings.common.interactive, options.at_once, stopper.clone());
+    let mut told = Told::new(ui, begun, guide);
     let ended = loop {
-        let mut running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut told));
-        let ended = tokio::select! {
-            ended = &mut running => ended,
-            _ = ctrl_c() => {
-                stopper.stop();
-                ui.say("Stopping at the next safe place.");
-                running.await
-            }
+        let running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut told));
+        let Some(ended) = interrupts.guard(running, &stopper, ui).await else {
+            told.end();
+            ui.say(&show::undo(saved));
+            return Ok(ExitStatus::Interrupted);
         };
         match ended {
             // A run of the same person on the same machine that was killed left its lock behind.
@@ -195,11 +259,12 @@ async fn run(
                 if holder.name.starts_with(&format!("{person}/"))
                     && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>
             {
-                mesh.pause(Duration::from_secs(3)).await;
+                interrupts.or(async { Ok(mesh.pause(Duration::from_secs(3)).await) }).await?;
             }
             other => break other,
         }
     };
+    told.end();
     let took = crate::findings::span(mesh.now().duration_since(begun));
     match ended {
         Ok(done) if done.trusting_old.is_empty() => ui.data(&format!("Done in {took}.\n"))?,
@@ -207,13 +272,10 @@ async fn run(
             let names: Vec<String> = done.trusting_old.iter().map(ToString::to_string).collect();
             ui.data(&format!("Done in {took}. These still trust more than the new anchor: {}.\n", names.join(", ")))?;
         }
-        Err(Stop::Asked) => {
-            ui.stopped(&Stop::Asked);
-            return Ok(ExitStatus::Interrupted);
-        }
         Err(stop) => {
-            ui.stopped(&stop);
-            return Ok(ExitStatus::Gate);
+            ui.stopped_with(&stop, Undo::Restore(saved));
+            let asked = matches!(stop, Stop::Asked);
+            return Ok(if asked { ExitStatus::Interrupted } else { ExitStatus::Gate });
         }
     }
     Ok(ExitStatus::Fine)

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Options, Stop, Stopper, run};
 use crate::{
-    event::{Event, Watch},
+    event::{Answer, Event, Watch},
     mesh::{IssuerPair, Obstacle, Rollout},
-    plan::{Done, Goal, Materials, Request, Step, Trim},
+    plan::{Done, Goal, Materials, Request, Step, Trim, Why},
     simulate::{Fault, Made, Simulation, World, example},
     snapshot::Snapshot,
 };
@@ -19,6 +19,7 @@ struct Log {
     steps: Vec<Step>,
     restarts: usize,
     missed: bool,
+    leaves_trims: bool,
 }
 
 impl Watch for Log {
@@ -31,8 +32,9 @@ impl Watch for Log {
         }
     }
 
-    fn allow(&mut self, _: &Step) -> Result<(), Stop> {
-        Ok(())
+    fn allow(&mut self, step: &Step) -> Result<Answer, Stop> {
+        let trims = matches!(step, Step::Restart { why: Why::Trim, .. });
+        Ok(if self.leaves_trims && trims { Answer::Skip } else { Answer::GoOn })
     }
 }
 
@@ -69,7 +71,10 @@ impl Scene {
     }
 
     fn run_with(&self, issuer: Option<&IssuerPair>) -> (Result<Done, Stop>, Log) {
-        let mut log = Log::default();
+        self.run_as(issuer, Log::default())
+    }
+
+    fn run_as(&self, issuer: Option<&IssuerPair>, mut log: Log) -> (Result<Done, Stop>, Log) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let ended = runtime.block_on(run(
             &self.simulation,
@@ -205,6 +210,16 @@ fn patience_moves_leafs_within_a_day_without_that_round() {
     let took = scene.simulation.world().now().duration_since(begun);
     assert!(took < SignedDuration::from_hours(18), "{took:#}");
     assert_eq!(log.restarts % 2, 0);
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn a_trim_that_is_skipped_leaves_the_old_anchor_to_time() {
+    let scene = Scene::example();
+    let (ended, log) = scene.run_as(Some(&scene.made.issuer), Log { leaves_trims: true, ..Log::default() });
+    assert_eq!(ended.unwrap().trusting_old.len(), 10);
+    assert!(scene.is_done());
+    assert!(!log.steps.iter().any(|step| matches!(step, Step::Restart { why: Why::Trim, .. })));
     assert_eq!(scene.simulation.world().refused(), []);
 }
 

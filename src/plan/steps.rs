@@ -79,7 +79,8 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
     }
 }
 
-fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
+/// Whether identity signs with `issuer`, and every leaf comes from it.
+pub(super) fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
     standing.serving.as_ref().and_then(|chain| chain.first()) == Some(issuer)
         && standing.parties.iter().all(|party| party.presents(issuer))
 }

@@ -1,7 +1,16 @@
 //! What a person sees of a plan and of a run: plain lines, one for each thing that happens.
 
+mod change;
+mod due;
+mod explain;
+mod guide;
+mod progress;
 mod refusal;
 mod step;
+#[cfg(test)]
+mod tests;
+mod times;
+mod walk;
 
 use jiff::Timestamp;
 
@@ -9,7 +18,9 @@ use crate::{event::Event, execute::Stop, plan::Outlook};
 
 use super::{Look, look::Tone, text::wrap};
 
-pub use refusal::stopped;
+pub use due::due;
+pub use guide::Guide;
+pub use refusal::{Undo, stopped, undo};
 pub use step::title;
 
 /// The whole plan, a line for each step.
@@ -28,9 +39,12 @@ pub fn plan(outlook: &Outlook, look: Look) -> String {
 /// An event as a line that begins with the time since `begun`; nothing for what another line says already.
 pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Option<String> {
     let text = match event {
-        Event::Locked | Event::Planned(_) | Event::Written(_) | Event::Restarting(_) | Event::Finished(_) => {
-            return None;
-        }
+        Event::Locked
+        | Event::Looked(_)
+        | Event::Planned(_)
+        | Event::Written(_)
+        | Event::Restarting(_)
+        | Event::Finished(_) => return None,
         Event::BackedUp(folder) => format!("saved what may be touched in {}", folder.display()),
         Event::Begun(step) => format!("{}: {}", step::stage(step), title(step)),
         Event::Restarted(workload, took) => format!("  {workload} is new and ready after {} s", took.as_secs()),

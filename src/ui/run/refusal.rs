@@ -1,5 +1,7 @@
 //! Why a run ended, with evidence and what to do.
 
+use std::path::Path;
+
 use crate::{
     error::Told,
     execute::Stop,
@@ -9,9 +11,31 @@ use crate::{
 
 use super::step::title;
 
+const AGAIN: &str = "run the same command again: it goes on where the mesh is";
+
+/// How to go back to what was there before a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Undo<'a> {
+    /// Nothing was changed.
+    Nothing,
+    /// What was there was saved in this folder.
+    Restore(&'a Path),
+    /// It was a rehearsal.
+    Rehearsed,
+}
+
 /// A stop in the words and lines of a person.
-pub fn stopped(stop: &Stop) -> Told {
-    let (evidence, hints): (Vec<String>, Vec<String>) = match stop {
+pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
+    let (evidence, mut hints): (Vec<String>, Vec<String>) = match stop {
+        Stop::Asked => (
+            vec!["The mesh is whole: every step leaves it so, whatever comes after it.".to_owned()],
+            vec![match undo {
+                Undo::Rehearsed => {
+                    "on a live mesh the same command goes on from here; `restore` undoes what was done".to_owned()
+                }
+                Undo::Restore(_) | Undo::Nothing => AGAIN.to_owned(),
+            }],
+        ),
         Stop::Refused(refusal) => (refused(refusal), vec![instead(refusal).to_owned()]),
         Stop::Held(holds) => (
             holds.iter().map(hold).collect(),
@@ -21,9 +45,18 @@ pub fn stopped(stop: &Stop) -> Told {
             vec!["the mesh is whole: old and new pods accept each other".to_owned()],
             vec!["mend the workload, then run the same command again: it goes on where the mesh is".to_owned()],
         ),
-        _ => (Vec::new(), vec!["run the same command again: it goes on where the mesh is".to_owned()]),
+        _ => (Vec::new(), vec![AGAIN.to_owned()]),
     };
-    Told { what: stop.to_string(), evidence, hints }
+    if let Undo::Restore(folder) = undo {
+        hints.push(self::undo(folder));
+    }
+    let what = if matches!(stop, Stop::Asked) { "Stopped as asked.".to_owned() } else { stop.to_string() };
+    Told { what, evidence, hints }
+}
+
+/// How to go back to what was saved in `folder`.
+pub fn undo(folder: &Path) -> String {
+    format!("to undo it instead: `restore {}`", shell_words::quote(&folder.to_string_lossy()))
 }
 
 /// A hold in one line.

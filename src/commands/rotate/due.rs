@@ -1,0 +1,47 @@
+//! `rotate`: which of the two rotations it is to be, by what the mesh needs.
+
+use std::path::PathBuf;
+
+use crate::{
+    error::Error,
+    pki::Thresholds,
+    plan::{self, Due, Goal, Standing},
+    ui::{Ui, run as show},
+};
+
+use super::{Settings, materials::AnchorKey};
+
+/// What `rotate` was told that only one of the two rotations takes.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// What is taken as due.
+    pub(super) asked: Option<Goal>,
+    /// The present anchor's key, and a file with its password.
+    pub(super) anchor_key: Option<(PathBuf, Option<PathBuf>)>,
+}
+
+/// Says what is due and why, and makes `settings` those of that rotation; whether there is anything to do.
+pub(super) fn decide(settings: &mut Settings, wanted: &Wanted, standing: &Standing, ui: &Ui) -> Result<bool, Error> {
+    let due = plan::due(standing, &Thresholds::default(), wanted.anchor_key.is_some(), wanted.asked);
+    let told = show::due(&due, standing.at, ui.stdout());
+    match due {
+        Due::Expired { .. } | Due::Unknown => {
+            return Err(Error::NotByRotation(told.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+        Due::Nothing { .. } => {
+            ui.data(&told)?;
+            return Ok(false);
+        }
+        Due::Finish { goal, .. } | Due::Rotate { goal, .. } => settings.goal = goal,
+    }
+    ui.data(&told)?;
+    if settings.goal == Goal::Issuer {
+        // An issuer that is in already needs no key any more.
+        settings.needs_key = matches!(due, Due::Rotate { .. });
+        if let Some((file, password)) = &wanted.anchor_key {
+            settings.key = AnchorKey::Present { file: file.clone(), password: password.clone() };
+            settings.needs_key = true;
+        }
+    }
+    Ok(true)
+}
