@@ -20,7 +20,7 @@ pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
 Reads a live Linkerd mesh, says what is true of its trust anchors, its identity issuer, its proxies and its webhooks, \
-and replaces anchor and issuer without one refused request. Only the rotations change a cluster, and they ask first.";
+and replaces anchor and issuer step by step. A cluster is changed only by verbs that say so, and they ask first.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -56,3 +56,50 @@ impl Interrupts {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::{ColorChoice, GlobalArgs};
+
+    fn ctrl_c() {
+        let killed = std::process::Command::new("kill").args(["-INT", &std::process::id().to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+    }
+
+    // One test, since a signal comes to all that wait for it.
+    #[tokio::test]
+    async fn the_first_asks_and_the_second_ends() {
+        let ui = Ui::new(&GlobalArgs { color: ColorChoice::Never, verbose: 0 });
+        let mut interrupts = Interrupts::new().unwrap();
+
+        let stopper = Stopper::default();
+        let asked = async {
+            ctrl_c();
+            while !stopper.is_stopped() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            "the write was finished"
+        };
+        assert_eq!(interrupts.guard(asked, &stopper, &ui).await, Some("the write was finished"));
+
+        let stopper = Stopper::default();
+        let deaf = async {
+            ctrl_c();
+            while !stopper.is_stopped() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            ctrl_c();
+            std::future::pending::<()>().await;
+        };
+        assert_eq!(interrupts.guard(deaf, &stopper, &ui).await, None);
+
+        let reading = async {
+            ctrl_c();
+            std::future::pending::<Result<(), Error>>().await
+        };
+        assert!(matches!(interrupts.or(reading).await, Err(Error::Interrupted)));
+    }
+}

@@ -6,7 +6,7 @@ mod materials;
 mod place;
 mod told;
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::ControlFlow, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
@@ -72,7 +72,7 @@ impl Settings {
         let place_is_open = anchor.anchor_key_out.is_none() && !anchor.discard_anchor_key;
         let key = anchor.anchor_key_out.map_or(AnchorKey::Discard, AnchorKey::Out);
         let trim = if anchor.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now };
-        Self { trim, place_is_open, ..Self::of(Goal::Anchor, key, Some(anchor.anchor_lifetime), common, now) }
+        Self { place_is_open, trim, ..Self::of(Goal::Anchor, key, Some(anchor.anchor_lifetime), common, now) }
     }
 
     /// The settings of `rotate-issuer`.
@@ -148,13 +148,13 @@ pub(super) async fn rotate(mut settings: Settings, ui: &Ui) -> Result<ExitStatus
     }
     let mut interrupts = Interrupts::new()?;
     match interrupts.or(Box::pin(prepare(&mut settings, ui))).await? {
-        Ok(ready) => run(&settings, &ready, &mut interrupts, ui).await,
-        Err(status) => Ok(status),
+        ControlFlow::Continue(ready) => run(&settings, &ready, &mut interrupts, ui).await,
+        ControlFlow::Break(status) => Ok(status),
     }
 }
 
 /// Reads the mesh, shows the plan and asks; the status where that is all there is to do.
-async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<Result<Ready, ExitStatus>, Error> {
+async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<ControlFlow<ExitStatus, Ready>, Error> {
     let mesh = reach(settings, ui).await?;
     let (snapshot, standing) = {
         let _progress = ui.progress("reading the mesh");
@@ -162,44 +162,42 @@ async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<Result<Ready, ExitS
     };
     if let Some(refusal) = refused_beforehand(&snapshot) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
-        return Ok(Err(ExitStatus::Gate));
+        return Ok(ControlFlow::Break(ExitStatus::Gate));
     }
     if let Some(wanted) = settings.wanted.take()
         && !due::decide(settings, &wanted, &standing, ui)?
     {
-        return Ok(Err(ExitStatus::Fine));
+        return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
     place::ask(settings, &standing, ui)?;
-    let gathered = match settings.needs_key {
-        true => materials::gather(settings, &snapshot, &standing, ui)?,
-        false => Gathered::default(),
-    };
+    let gathered =
+        if settings.needs_key { materials::gather(settings, &snapshot, &standing, ui)? } else { Gathered::default() };
     let request = settings.request(&gathered);
     let outlook = plan::outlook(&standing, &request);
     if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
-        return Ok(Err(ExitStatus::Fine));
+        return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
     ui.data(&format!("The plan\n{}", show::plan(&outlook, ui.stdout())))?;
     match &outlook.end {
         Next::Refuse(refusal) => {
             ui.stopped(&Stop::Refused(Box::new(refusal.clone())));
-            return Ok(Err(ExitStatus::Gate));
+            return Ok(ControlFlow::Break(ExitStatus::Gate));
         }
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }
     if settings.common.dry_run {
-        return Ok(Err(ExitStatus::Fine));
+        return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
     let question = if settings.common.interactive { "Begin? Each step is asked for." } else { "Go on?" };
     if !settings.common.yes && !ui.confirm(question)? {
-        return Ok(Err(ExitStatus::Interrupted));
+        return Ok(ControlFlow::Break(ExitStatus::Interrupted));
     }
     gathered.keep(&outlook)?;
     let saved = backup::save(&mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
-    Ok(Ok(Ready { mesh, request, gathered, saved }))
+    Ok(ControlFlow::Continue(Ready { mesh, request, gathered, saved }))
 }
 
 async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
@@ -259,7 +257,11 @@ async fn run(settings: &Settings, ready: &Ready, interrupts: &mut Interrupts, ui
                 if holder.name.starts_with(&format!("{person}/"))
                     && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>
             {
-                interrupts.or(async { Ok(mesh.pause(Duration::from_secs(3)).await) }).await?;
+                let soon = async {
+                    mesh.pause(Duration::from_secs(3)).await;
+                    Ok(())
+                };
+                interrupts.or(soon).await?;
             }
             other => break other,
         }

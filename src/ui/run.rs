@@ -18,7 +18,7 @@ use crate::{event::Event, execute::Stop, plan::Outlook};
 
 use super::{Look, look::Tone, text::wrap};
 
-pub use due::due;
+pub use due::{due, due_sentence};
 pub use guide::Guide;
 pub use refusal::{Undo, stopped, undo};
 pub use step::title;
@@ -44,12 +44,12 @@ pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Optio
         | Event::Planned(_)
         | Event::Written(_)
         | Event::Restarting(_)
+        | Event::Proven(_)
         | Event::Finished(_) => return None,
         Event::BackedUp(folder) => format!("saved what may be touched in {}", folder.display()),
         Event::Begun(step) => format!("{}: {}", step::stage(step), title(step)),
         Event::Restarted(workload, took) => format!("  {workload} is new and ready after {} s", took.as_secs()),
         Event::Waiting(what) => format!("  waiting for {what}"),
-        Event::Proven(_) => return None,
         Event::Changed(object) => format!("  {object} was changed by somebody else: looking again"),
         Event::MissedUpdate => "  identity missed the new issuer: restarting it".to_owned(),
         Event::PutBack(issuer) => format!("  identity refused the new issuer: {} is back", issuer.short()),

@@ -23,18 +23,14 @@ pub(super) struct Wanted {
 /// Says what is due and why, and makes `settings` those of that rotation; whether there is anything to do.
 pub(super) fn decide(settings: &mut Settings, wanted: &Wanted, standing: &Standing, ui: &Ui) -> Result<bool, Error> {
     let due = plan::due(standing, &Thresholds::default(), wanted.anchor_key.is_some(), wanted.asked);
-    let told = show::due(&due, standing.at, ui.stdout());
+    if matches!(due, Due::Expired { .. } | Due::Unknown) {
+        return Err(Error::NotByRotation(show::due_sentence(&due, standing.at)));
+    }
+    ui.data(&show::due(&due, standing.at, ui.stdout()))?;
     match due {
-        Due::Expired { .. } | Due::Unknown => {
-            return Err(Error::NotByRotation(told.split_whitespace().collect::<Vec<_>>().join(" ")));
-        }
-        Due::Nothing { .. } => {
-            ui.data(&told)?;
-            return Ok(false);
-        }
+        Due::Expired { .. } | Due::Unknown | Due::Nothing { .. } => return Ok(false),
         Due::Finish { goal, .. } | Due::Rotate { goal, .. } => settings.goal = goal,
     }
-    ui.data(&told)?;
     if settings.goal == Goal::Issuer {
         // An issuer that is in already needs no key any more.
         settings.needs_key = matches!(due, Due::Rotate { .. });

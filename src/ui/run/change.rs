@@ -1,5 +1,7 @@
 //! What a step changes, object by object, as `kubectl` would show it. Never a private key.
 
+use std::fmt::Write as _;
+
 use crate::{
     event::Looked,
     mesh::Copy,
@@ -26,7 +28,7 @@ pub(super) fn change(step: &Step, seen: &Looked, at_once: usize, look: Look) -> 
         Step::Restart { workloads, .. } => {
             let mut out = comment(&order(workloads.len(), at_once), look);
             for workload in workloads {
-                out += &format!("#   {}\n", clean(&workload.to_string()));
+                let _ = writeln!(out, "#   {}", clean(&workload.to_string()));
             }
             out + "spec:\n  template:\n    metadata:\n      annotations:\n        \
                    kubectl.kubernetes.io/restartedAt: (the time at which it is restarted)\n"
@@ -75,7 +77,7 @@ fn copied(copy: Copy, seen: &Looked, look: Look) -> String {
         out += "    identity:\n      issuer:\n        tls:\n";
         out += &pem("          ", "crtPEM", &seen.issuer, look);
         if copy == Copy::Overrides {
-            out += &format!("          keyPEM: {KEY}\n");
+            let _ = writeln!(out, "          keyPEM: {KEY}");
         }
     }
     out
@@ -94,9 +96,9 @@ fn pem(indent: &str, key: &str, certificates: &[Certificate], look: Look) -> Str
         let begin = format!("{indent}# ");
         out += &(hang(&begin, &begin, &text, look.text_width()).join("\n") + "\n");
     }
-    out += &format!("{indent}{key}: |\n");
+    let _ = writeln!(out, "{indent}{key}: |");
     for line in certificates.iter().map(Certificate::to_pem).collect::<String>().lines() {
-        out += &format!("{indent}  {line}\n");
+        let _ = writeln!(out, "{indent}  {line}");
     }
     out
 }

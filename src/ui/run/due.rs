@@ -9,9 +9,14 @@ use crate::{
     ui::{Look, text::wrap},
 };
 
-/// What is due at `at`, and why.
+/// What is due at `at`, and why, in lines that fit.
 pub fn due(due: &Due, at: Timestamp, look: Look) -> String {
-    let text = match due {
+    wrap("", &due_sentence(due, at), look.text_width()).join("\n") + "\n"
+}
+
+/// The same in one line.
+pub fn due_sentence(due: &Due, at: Timestamp) -> String {
+    match due {
         Due::Finish { goal: Goal::Anchor, towards } => {
             format!("A rotation to anchor {} is under way. It is finished first.", named(towards))
         }
@@ -54,8 +59,7 @@ pub fn due(due: &Due, at: Timestamp, look: Look) -> String {
             format!("The {} is over: {} {}.", layer(*goal), named(certificate), end(certificate, at))
         }
         Due::Unknown => "The issuer in its Secret leads to no trust anchor that is known here.".to_owned(),
-    };
-    wrap("", &text, look.text_width()).join("\n") + "\n"
+    }
 }
 
 fn layer(goal: Goal) -> &'static str {
@@ -71,7 +75,9 @@ fn named(certificate: &Certificate) -> String {
 
 fn end(certificate: &Certificate, at: Timestamp) -> String {
     let (until, left) = (certificate.lifetime().not_after, certificate.lifetime().left(at));
-    let ends = if left.is_negative() { "ended" } else { "ends" };
-    let ago = if left.is_negative() { " ago" } else { "" };
-    format!("{ends} at {}, {}{}{ago}", moment(until), if left.is_negative() { "" } else { "in " }, span(left))
+    if left.is_negative() {
+        format!("ended at {}, {} ago", moment(until), span(left))
+    } else {
+        format!("ends at {}, in {}", moment(until), span(left))
+    }
 }

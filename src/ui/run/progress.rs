@@ -1,5 +1,7 @@
 //! How far a run is, in a few lines that are drawn again and again.
 
+use std::fmt::Write as _;
+
 use crate::{
     event::Looked,
     plan::{Goal, PartyReach},
@@ -42,9 +44,9 @@ pub(super) fn bars(walk: &Walk, look: Look) -> Vec<String> {
     let mut lines = vec![fit(&target(seen), width)];
     let mut heads = format!("{:name$}", "");
     if has_first {
-        heads += &format!("  {:<column$}", fit(head(walk), column));
+        let _ = write!(heads, "  {:<column$}", fit(head(walk), column));
     }
-    heads += &format!("  {}", fit("leafs moved", column));
+    let _ = write!(heads, "  {}", fit("leafs moved", column));
     lines.push(heads);
     for part in &parts {
         let cell = |there: u32| format!("  {} {there:>digits$}/{:<digits$}", drawn(there, part.all, bar), part.all);
@@ -97,13 +99,12 @@ fn parts(seen: &Looked, trims: bool) -> Vec<Part> {
     for party in &seen.reach.parties {
         whole.add(party, trims);
         let name = format!("  {}", party.who.namespace);
-        match each.iter_mut().find(|part| part.name == name) {
-            Some(part) => part.add(party, trims),
-            None => {
-                let mut part = Part { name, ..Part::default() };
-                part.add(party, trims);
-                each.push(part);
-            }
+        if let Some(part) = each.iter_mut().find(|part| part.name == name) {
+            part.add(party, trims);
+        } else {
+            let mut part = Part { name, ..Part::default() };
+            part.add(party, trims);
+            each.push(part);
         }
     }
     // By what does not change from one look to the next, so that no line jumps.
