@@ -17,12 +17,12 @@ pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
-pub use rotate::{RotateAnchorArgs, RotateArgs, RotateIssuerArgs};
+pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
 Reads a live Linkerd mesh, says what is true of its trust anchors, its identity issuer, its proxies and its webhooks, \
-and what to do next. No cluster is changed.";
+and replaces anchor and issuer step by step. A cluster is changed only by verbs that say so, and they ask first.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -43,11 +43,11 @@ pub enum Verb {
     Check(Box<CheckArgs>),
     /// Make the trust anchor and the identity issuer of a new install
     Generate(Box<GenerateArgs>),
-    /// Replace the trust anchor, and the issuer with it (in work: hidden until it is tested end to end)
-    #[command(hide = true)]
+    /// See what is due, and rotate the trust anchor or the issuer
+    Rotate(Box<RotateDueArgs>),
+    /// Replace the trust anchor, and the issuer with it
     RotateAnchor(Box<RotateAnchorArgs>),
-    /// Replace the issuer under the present anchor (in work: hidden until it is tested end to end)
-    #[command(hide = true)]
+    /// Replace the issuer under the present anchor
     RotateIssuer(Box<RotateIssuerArgs>),
     /// Go through a rotation on a simulated mesh
     Rehearse(Box<RehearseArgs>),

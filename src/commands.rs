@@ -2,6 +2,7 @@
 
 mod check;
 mod generate;
+mod interrupt;
 mod key;
 mod observe;
 mod rehearse;
@@ -68,6 +69,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         }
         Verb::Rehearse(arguments) => {
             runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
+        }
+        Verb::Rotate(arguments) => {
+            runtime()?.block_on(rotate::rotate(rotate::Settings::of_due(*arguments, Timestamp::now()), ui))
         }
         Verb::RotateAnchor(arguments) => {
             runtime()?.block_on(rotate::rotate(rotate::Settings::of_anchor(*arguments, Timestamp::now()), ui))

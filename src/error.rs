@@ -69,7 +69,7 @@ pub enum Error {
         flag: &'static str,
     },
     /// The terminal gave no answer.
-    #[error("cannot ask for a password")]
+    #[error("cannot ask: the terminal gives no answer")]
     Prompt(#[source] io::Error),
     /// A certificate and key that were brought cannot be used for a mesh.
     #[error("{} and its key are of no use to Linkerd", file.display())]
@@ -100,6 +100,15 @@ pub enum Error {
     /// Nobody is there to be asked, and nobody said `--yes`.
     #[error("nothing was changed: there is no terminal to ask, and --yes was not given")]
     NobodyToAsk,
+    /// `--interactive` where nobody can answer.
+    #[error("--interactive asks before each step, and there is no terminal to ask")]
+    NotInteractive,
+    /// Nobody said what becomes of a new anchor's key, and nobody is there to be asked.
+    #[error("nobody said what becomes of the new trust anchor's key")]
+    NoPlaceForKey,
+    /// No rotation helps this mesh; the text says why.
+    #[error("{0} A rotation restarts pods, and no new pod would get a leaf now")]
+    NotByRotation(String),
     /// There is no place for a backup.
     #[error("there is no folder to save the present state in: name one with --backup-dir")]
     NoStateFolder,
@@ -136,7 +145,8 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Interrupted => ExitStatus::Interrupted,
-            Self::OutOfTime(_) | Self::Name(_) => ExitStatus::Usage,
+            Self::OutOfTime(_) | Self::Name(_) | Self::NotInteractive | Self::NoPlaceForKey => ExitStatus::Usage,
+            Self::NotByRotation(_) => ExitStatus::Gate,
             _ => ExitStatus::CouldNotRun,
         }
     }
@@ -157,6 +167,9 @@ impl Error {
             Self::OtherVersion { .. } => "take a new one with this version: `check -o snapshot > FILE`",
             Self::NoSuchNamespace { .. } => "`kubectl get namespaces` lists them",
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
+            Self::NotInteractive => "leave it out; --yes is for runs that nobody watches",
+            Self::NoPlaceForKey => "--anchor-key-out FILE keeps it, --discard-anchor-key throws it away",
+            Self::NotByRotation(_) => "`recover-expired` is for that; until then restart nothing. `check` says more",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
             Self::NoAnchorFor(_) => "for a new anchor, bring its certificate as well: --anchor-cert FILE",
             Self::KeyFile(error) => key_file_hint(error)?,

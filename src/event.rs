@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::{
-    pki::Fingerprint,
-    plan::{Done, Hold, Outlook, Step},
-    snapshot::WorkloadRef,
+    pki::{Certificate, Fingerprint},
+    plan::{Done, Hold, Outlook, Reach, Step},
+    snapshot::{IssuerScheme, WorkloadRef},
 };
 
 /// Something that happened.
@@ -17,6 +17,8 @@ pub enum Event {
     Locked,
     /// Everything that may be touched was saved.
     BackedUp(std::path::PathBuf),
+    /// The mesh was looked at, and stands so.
+    Looked(Box<Looked>),
     /// The mesh was read, and this is what is left to do.
     Planned(Outlook),
     /// A step begins.
@@ -43,16 +45,42 @@ pub enum Event {
     Finished(Done),
 }
 
+/// What a look at the mesh showed, as far as whoever watches may want to show it.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The control plane's namespace.
+    pub namespace: String,
+    /// The layout of the issuer Secret.
+    pub scheme: IssuerScheme,
+    /// The trust roots' anchors.
+    pub roots: Vec<Certificate>,
+    /// The issuer Secret's chain.
+    pub issuer: Vec<Certificate>,
+    /// How far the mesh is on its way.
+    pub reach: Reach,
+}
+
+/// What whoever watches says to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is taken.
+    GoOn,
+    /// It is left out, and so are others of its kind. Only a restart that trims can be: what is left then trusts an
+    /// anchor under which nothing is signed any more.
+    Skip,
+}
+
 /// Whoever watches.
 pub trait Watch {
     /// Takes notice of an event at this moment.
     fn notice(&mut self, at: Timestamp, event: &Event);
 
-    /// Whether `step` may be taken. Asked before each; an interactive run asks its operator.
+    /// Whether `step` may be taken. Asked before each; an interactive run asks its operator, who may take time: then the
+    /// mesh is looked at again before the step is taken.
     ///
     /// # Errors
     /// Why the run ends here.
-    fn allow(&mut self, step: &Step) -> Result<(), crate::execute::Stop>;
+    fn allow(&mut self, step: &Step) -> Result<Answer, crate::execute::Stop>;
 }
 
 /// Two that watch: the first is told and asked first, and either may end the run.
@@ -62,8 +90,11 @@ impl<A: Watch, B: Watch> Watch for (&mut A, &mut B) {
         self.1.notice(at, event);
     }
 
-    fn allow(&mut self, step: &Step) -> Result<(), crate::execute::Stop> {
-        self.0.allow(step)?;
-        self.1.allow(step)
+    /// Skipped where either of them skips it.
+    fn allow(&mut self, step: &Step) -> Result<Answer, crate::execute::Stop> {
+        match self.0.allow(step)? {
+            Answer::Skip => Ok(Answer::Skip),
+            Answer::GoOn => self.1.allow(step),
+        }
     }
 }

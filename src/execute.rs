@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
 use crate::mesh::{IssuerPair, ProbeScope};
 
 pub use run::{run, write_of};
@@ -57,17 +59,32 @@ impl Default for Options {
 
 /// Asks a run to end at the next safe place.
 #[derive(Clone, Debug, Default)]
-pub struct Stopper(Arc<AtomicBool>);
+pub struct Stopper(Arc<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    is: AtomicBool,
+    wake: Notify,
+}
 
 impl Stopper {
     /// Asks.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is.store(true, Ordering::Relaxed);
+        // Kept for whoever begins to wait only now.
+        self.0.wake.notify_one();
     }
 
     /// Whether it was asked.
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it is asked: for a run that would otherwise sleep for minutes.
+    async fn asked(&self) {
+        if !self.is_stopped() {
+            self.0.wake.notified().await;
+        }
     }
 }
 

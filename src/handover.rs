@@ -24,19 +24,22 @@ use crate::{
 /// Between two looks whether what was handed over has arrived.
 const LOOK: Duration = Duration::from_secs(3);
 
+/// Is called with each file that waits for its owner.
+type Tell<'a> = Box<dyn FnMut(&Path) + Send + 'a>;
+
 /// A mesh whose certificates are written by somebody else.
-pub struct Handover<'a, M, T> {
+pub struct Handover<'a, M> {
     mesh: &'a M,
     folder: PathBuf,
     patience: Duration,
     /// Is told of every file that waits for its owner.
-    tell: Mutex<T>,
+    tell: Mutex<Tell<'a>>,
 }
 
-impl<'a, M: Mesh, T: FnMut(&Path) + Send> Handover<'a, M, T> {
+impl<'a, M: Mesh> Handover<'a, M> {
     /// Hands over through files in `folder`, which exists, and waits for `patience` each time.
-    pub fn new(mesh: &'a M, folder: PathBuf, patience: Duration, tell: T) -> Self {
-        Self { mesh, folder, patience, tell: Mutex::new(tell) }
+    pub fn new(mesh: &'a M, folder: PathBuf, patience: Duration, tell: impl FnMut(&Path) + Send + 'a) -> Self {
+        Self { mesh, folder, patience, tell: Mutex::new(Box::new(tell)) }
     }
 
     /// Waits until the cluster holds what `write` says.
@@ -73,7 +76,7 @@ impl<'a, M: Mesh, T: FnMut(&Path) + Send> Handover<'a, M, T> {
     }
 }
 
-impl<M: Mesh, T: FnMut(&Path) + Send> Mesh for Handover<'_, M, T> {
+impl<M: Mesh> Mesh for Handover<'_, M> {
     fn now(&self) -> Timestamp {
         self.mesh.now()
     }

@@ -8,10 +8,12 @@
 //! [`gate()`] is the safety invariant: every chain that is presented verifies against every bundle that is loaded, now
 //! and for a leaf's lifetime. It knows nothing of the order of steps, so it does not depend on that order being right.
 
+mod due;
 mod effect;
 mod gate;
 mod outlook;
 mod owned;
+mod reach;
 mod request;
 mod stage;
 mod standing;
@@ -21,9 +23,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use due::{Cause, Due, due};
 pub use gate::{Pair, gate};
 pub use outlook::{Outlook, outlook};
-pub use owned::owned;
+pub use owned::{owned, takes_values};
+pub use reach::{PartyReach, Reach};
 pub use request::{Goal, Materials, Request, Trim};
 pub use stage::Stage;
 pub(crate) use standing::obstacle;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "the one place that writes to the terminal")]
 
+mod bar;
 pub mod check;
 mod error;
 pub mod generate;
@@ -12,6 +13,7 @@ mod text;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,6 +31,8 @@ pub struct Ui {
     stdout: Look,
     stderr: Look,
     verbose: u8,
+    /// What is drawn again and again at the bottom of the terminal. Whatever else is written goes above it.
+    bar: Mutex<Option<ProgressBar>>,
 }
 
 /// Something is under way; told for as long as this lives.
@@ -42,6 +46,20 @@ impl Ui {
             stdout: Look::of(&console::Term::stdout(), arguments.color),
             stderr: Look::of(&console::Term::stderr(), arguments.color),
             verbose: arguments.verbose,
+            bar: Mutex::default(),
+        }
+    }
+
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes or asks something with the bar out of the way.
+    fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
+        let bar = self.bar().clone();
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 
@@ -77,8 +95,11 @@ impl Ui {
     /// # Errors
     /// When it cannot be written.
     pub fn data(&self, text: &str) -> Result<(), Error> {
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        let written = self.aside(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        });
+        match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
             _ => Ok(()),
         }
@@ -104,17 +125,30 @@ impl Ui {
 
     /// Says on stderr why there is no answer.
     pub fn error(&self, error: &Error) {
-        eprint!("{}", error::render(&error.tell(), self.stderr));
+        self.tell(&error::render(&error.tell(), self.stderr));
     }
 
     /// Says one line on stderr.
     pub fn say(&self, line: &str) {
-        eprintln!("{}", text::clean(line));
+        self.tell(&(text::clean(line) + "\n"));
     }
 
-    /// Says on stderr why a run ended before its goal.
+    /// Says on stderr why a run ended before its goal, where there is nothing to undo.
     pub fn stopped(&self, stop: &Stop) {
-        eprint!("{}", error::render(&run::stopped(stop), self.stderr));
+        self.stopped_with(stop, run::Undo::Nothing);
+    }
+
+    /// Says on stderr why a run ended before its goal, and how to go back.
+    pub fn stopped_with(&self, stop: &Stop, undo: run::Undo<'_>) {
+        let told = run::stopped(stop, undo);
+        // Who asked for it made no error.
+        let head = if matches!(stop, Stop::Asked) { "" } else { "error: " };
+        self.tell(&error::render_with(head, &told, self.stderr));
+    }
+
+    /// Says lines on stderr that were made safe and made to fit.
+    fn tell(&self, lines: &str) {
+        self.aside(|| eprint!("{lines}"));
     }
 
     /// Says on stderr that `what` is under way, where somebody watches and the log does not say so already.

@@ -80,9 +80,34 @@ fn help_names_the_program_as_it_was_called() {
 
 #[test]
 fn help_fits_80_columns() {
-    for arguments in [&["--help"][..], &["check", "--help"], &["version", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["check", "--help"],
+        &["rotate", "--help"],
+        &["rotate-anchor", "--help"],
+        &["rotate-issuer", "--help"],
+        &["rehearse", "rotate-anchor", "--help"],
+        &["version", "--help"],
+    ] {
         let help = stdout(&run(arguments));
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    }
+}
+
+#[test]
+fn a_rotation_that_would_have_to_ask_says_so_at_once() {
+    for (arguments, what) in [
+        (&["rotate-anchor", "--yes"][..], "nobody said what becomes of the new trust anchor's key"),
+        (&["rotate-anchor"], "nobody said what becomes of the new trust anchor's key"),
+        (&["rotate", "--interactive"], "there is no terminal to ask"),
+        (&["rotate-issuer", "--anchor-key", "key", "--interactive"], "there is no terminal to ask"),
+        (&["rehearse", "rotate-issuer", "--interactive"], "there is no terminal to ask"),
+        (&["rotate", "--due", "issuer"], "--anchor-key <FILE>"),
+        (&["rotate", "--interactive", "--yes"], "cannot be used with"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(what), "{arguments:?}: {}", stderr(&output));
     }
 }
 

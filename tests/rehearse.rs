@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "common/steady.rs"]
+mod steady;
+
 use std::process::{Command, Output};
+
+use steady::steady;
 
 fn rehearse(columns: &str, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kubectl-linkerd_certs"))
@@ -15,24 +20,7 @@ fn rehearse(columns: &str, arguments: &[&str]) -> Output {
 }
 
 fn stdout(output: &Output) -> String {
-    without_fingerprints(&String::from_utf8_lossy(&output.stdout))
-}
-
-/// Keys are made anew in each rehearsal, so fingerprints differ: eight hexadecimal digits in brackets.
-fn without_fingerprints(text: &str) -> String {
-    let mut pieces = text.split('(');
-    let mut out = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        out.push('(');
-        match piece.split_once(')') {
-            Some((inner, rest)) if inner.len() == 8 && inner.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                out.push_str("xxxxxxxx)");
-                out.push_str(rest);
-            }
-            _ => out.push_str(piece),
-        }
-    }
-    out
+    steady(&String::from_utf8_lossy(&output.stdout))
 }
 
 #[test]

@@ -7,10 +7,10 @@ use clap::Args;
 #[command(next_help_heading = "Certificates from elsewhere")]
 pub struct BroughtAnchorArgs {
     /// The new anchor's certificate, in PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["anchor_key_out", "discard_anchor_key"])]
     pub anchor_cert: Option<PathBuf>,
     /// The key of the new anchor, or of the one that a rotation under way has put into the bundle
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["anchor_key_out", "discard_anchor_key"])]
     pub anchor_key: Option<PathBuf>,
     /// The first line of this file is its password
     #[arg(long, value_name = "FILE", requires = "anchor_key")]

@@ -9,6 +9,7 @@ use super::{ProbeArg, value};
 const EXAMPLES: &str = "\
 Examples:
   rehearse rotate-anchor                             on a built-in mesh
+  rehearse rotate-anchor --interactive               explains each step, asks
   rehearse rotate-anchor --snapshot mesh.json        on a likeness of yours
   rehearse rotate-anchor --fault kill:7              killed after its 7th
                                                      write, then run again
@@ -41,6 +42,9 @@ pub struct RehearseRotation {
     /// A mesh like the one in this snapshot, instead of the built-in one; - reads stdin
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
+    /// Explain each step and ask before it
+    #[arg(long)]
+    pub interactive: bool,
     /// What goes wrong: kill:N (after write N), conflict:N, missed-update, never-ready:NAME, unseen:NAME or
     /// clock-ahead:TIME; may be given more than once
     #[arg(long = "fault", value_name = "FAULT", value_parser = value::fault)]

@@ -1,12 +1,28 @@
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
 
+const EXAMPLES: &str = "\
+Examples:
+  rotate                                           says what is due and why,
+                                                   and asks before it begins
+  rotate --interactive                             explains each step and asks
+  rotate --anchor-key anchor.key                   where only the issuer is
+                                                   due, replaces only that
+  rotate --due anchor --dry-run                    the plan, due or not
+
+Run it again after whatever stopped it: it goes on where the mesh is.
+
+Exit status:
+  0 done, or nothing is due, 1 could not run, 2 wrong usage, 5 stopped at a
+  safety gate with the mesh whole, 130 interrupted";
+
 const ANCHOR_EXAMPLES: &str = "\
 Examples:
-  rotate-anchor --dry-run --discard-anchor-key     the plan, and nothing else
+  rotate-anchor --dry-run                          the plan, and nothing else
+  rotate-anchor --interactive                      explains each step and asks
   rotate-anchor --anchor-key-out anchor.key        asks before it begins
   rotate-anchor --anchor-key-out anchor.key --yes  for a script
 
@@ -20,6 +36,8 @@ const ISSUER_EXAMPLES: &str = "\
 Examples:
   rotate-issuer --anchor-key anchor.key            asks before it begins
   rotate-issuer --anchor-key anchor.key --yes      for a script
+  rotate-issuer --anchor-key anchor.key --interactive
+                                                   explains each step and asks
 
 Run it again after whatever stopped it: it goes on where the mesh is.
 
@@ -27,21 +45,60 @@ Exit status:
   0 done, 1 could not run, 2 wrong usage, 5 stopped at a safety gate with
   the mesh whole, 130 interrupted";
 
+/// `rotate`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RotateDueArgs {
+    /// Take this as due: anchor or issuer. A rotation that is under way is finished all the same
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, requires_if("issuer", "anchor_key"))]
+    pub due: Option<DueArg>,
+    /// The present anchor's key, in PEM: then an issuer that is due needs no new anchor
+    #[arg(long, value_name = "FILE")]
+    pub anchor_key: Option<PathBuf>,
+    /// The first line of this file is that key's password
+    #[arg(long, value_name = "FILE", requires = "anchor_key")]
+    pub anchor_key_password_file: Option<PathBuf>,
+    /// What becomes of a new anchor, where there is to be one.
+    #[command(flatten)]
+    pub anchor: RotatedAnchorArgs,
+    /// What holds for every rotation.
+    #[command(flatten)]
+    pub common: RotateArgs,
+}
+
+/// What is taken as due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DueArg {
+    /// The trust anchor, and the issuer with it.
+    Anchor,
+    /// The issuer alone.
+    Issuer,
+}
+
 /// `rotate-anchor`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = ANCHOR_EXAMPLES)]
 pub struct RotateAnchorArgs {
+    /// What becomes of the new anchor.
+    #[command(flatten)]
+    pub place: RotatedAnchorArgs,
+    /// A new anchor that was made elsewhere.
+    #[command(flatten)]
+    pub anchor: BroughtAnchorArgs,
+    /// What holds for every rotation.
+    #[command(flatten)]
+    pub common: RotateArgs,
+}
+
+/// What becomes of a new anchor, and of the old one.
+#[derive(Clone, Debug, Args)]
+pub struct RotatedAnchorArgs {
     /// Write the new anchor's key to this file, which is new, or the same as in a run before; its certificate goes
-    /// beside it, as .crt
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with_all = ["discard_anchor_key", "anchor_cert", "anchor_key"],
-        required_unless_present_any = ["discard_anchor_key", "anchor_cert", "anchor_key", "csr_out"]
-    )]
+    /// beside it, as .crt; where a terminal is there, it is asked for
+    #[arg(long, value_name = "FILE", conflicts_with = "discard_anchor_key")]
     pub anchor_key_out: Option<PathBuf>,
     /// Forget the new anchor's key: the next issuer will need a new anchor
-    #[arg(long, conflicts_with_all = ["anchor_cert", "anchor_key"])]
+    #[arg(long)]
     pub discard_anchor_key: bool,
     /// How long the new anchor lives
     #[arg(long, value_name = "TIME", default_value = "10y")]
@@ -50,12 +107,6 @@ pub struct RotateAnchorArgs {
     /// are replaced for another reason)
     #[arg(long, value_name = "WHEN", default_value = "now", hide_possible_values = true)]
     pub trim: TrimArg,
-    /// A new anchor that was made elsewhere.
-    #[command(flatten)]
-    pub anchor: BroughtAnchorArgs,
-    /// What holds for both rotations.
-    #[command(flatten)]
-    pub common: RotateArgs,
 }
 
 /// `rotate-issuer`.
@@ -68,12 +119,12 @@ pub struct RotateIssuerArgs {
     /// The first line of this file is that password
     #[arg(long, value_name = "FILE", requires = "anchor_key")]
     pub anchor_key_password_file: Option<PathBuf>,
-    /// What holds for both rotations.
+    /// What holds for every rotation.
     #[command(flatten)]
     pub common: RotateArgs,
 }
 
-/// What holds for both rotations.
+/// What holds for every rotation.
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RotateArgs {
@@ -86,6 +137,9 @@ pub struct RotateArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Explain each step and ask before it
+    #[arg(long, conflicts_with_all = ["yes", "dry_run"])]
+    pub interactive: bool,
     /// Wait for leafs to renew themselves instead of restarting their pods: up to 17 hours
     #[arg(long)]
     pub patient: bool,
@@ -114,6 +168,14 @@ pub struct RotateArgs {
     /// Save what may be touched, and the record of the run, in this new folder
     #[arg(long, value_name = "DIR")]
     pub backup_dir: Option<PathBuf>,
+    /// Where a Helm release, Argo CD or Flux writes these objects: put the values for each stage into this folder, and
+    /// wait as long as --hold says until they have arrived
+    #[arg(long, value_name = "DIR")]
+    pub emit: Option<PathBuf>,
+    /// Write to objects of a Helm release all the same: its next upgrade brings the old certificates back, unless its
+    /// values were brought in line before
+    #[arg(long, conflicts_with = "emit")]
+    pub edit_owned: bool,
     /// Rotate although what is there was made by a run of the last day
     #[arg(long)]
     pub force: bool,

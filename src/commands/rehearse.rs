@@ -7,15 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cli::{ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, TrimArg},
     error::Error,
-    event::{Event, Watch},
+    event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
     mesh::{Mesh as _, ProbeScope},
     plan::{Done, Goal, Materials, Request, Step, Trim},
     simulate::{Fault, Made, Simulation, World, example},
-    ui::{Ui, run as show},
+    ui::{
+        Ui,
+        run::{self as show, Guide, Undo},
+    },
 };
 
-use super::{ExitStatus, observe};
+use super::{ExitStatus, interrupt::Interrupts, observe, rotate};
 
 /// Ten years and one, as `generate` makes them.
 const ANCHOR: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
@@ -29,16 +32,18 @@ pub(super) struct Settings {
     faults: Vec<Fault>,
     trim: Trim,
     patient: bool,
+    interactive: bool,
     options: Options,
 }
 
 impl Settings {
     /// The settings that the arguments mean.
     pub(super) fn resolve(arguments: RehearseArgs) -> Self {
-        let (goal, RehearseRotation { snapshot, faults, trim, patient, max_parallel, probe }) = match arguments.what {
+        let (goal, rotation) = match arguments.what {
             Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
             Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
         };
+        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, probe } = rotation;
         let probe = if probe == ProbeArg::All || patient { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
@@ -46,6 +51,7 @@ impl Settings {
             faults,
             trim: if trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
             patient,
+            interactive,
             options: Options { probe, at_once: max_parallel.max(1), ..Options::default() },
         }
     }
@@ -53,6 +59,9 @@ impl Settings {
 
 /// Rehearses, and says how it went.
 pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
+    if settings.interactive && !ui.can_ask() {
+        return Err(Error::NotInteractive);
+    }
     let snapshot = settings.snapshot.as_deref().map_or_else(example, observe::read_file)?;
     let mut world = World::of(&snapshot, &[]).map_err(Error::NoRehearsal)?;
     let made = world.make(settings.goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
@@ -61,18 +70,43 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     let request = Request { trim: settings.trim, patient: settings.patient, ..Request::new(settings.goal, materials) };
     world.set_faults(settings.faults.clone());
     let simulation = Simulation::new(world);
-    let mut told = Told { ui, begun: simulation.now(), planned: false, failed: None };
+    let mut interrupts = settings.interactive.then(Interrupts::new).transpose()?;
+    if settings.interactive && settings.goal == Goal::Anchor {
+        ask_for_place(&simulation, ui)?;
+    }
     let stopper = Stopper::default();
-    let mut ended = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told).await;
-    if simulation.world().is_killed() {
+    let guide = Guide::new(ui, settings.interactive, settings.options.at_once, stopper.clone());
+    let mut told = Told { ui, begun: simulation.now(), planned: false, failed: None, guide };
+    let ended = loop {
+        let running = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told);
+        let ended = match &mut interrupts {
+            Some(interrupts) => match Box::pin(interrupts.guard(running, &stopper, ui)).await {
+                Some(ended) => ended,
+                None => return Ok(ExitStatus::Interrupted),
+            },
+            None => running.await,
+        };
+        if !simulation.world().is_killed() {
+            break ended;
+        }
         ui.data("\nkilled, as asked; the same command again:\n\n")?;
         simulation.world().revive();
-        ended = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told).await;
-    }
+    };
+    told.guide.end();
     if let Some(error) = told.failed {
         return Err(error);
     }
     conclude(&simulation, told.begun, ended, ui)
+}
+
+/// Asks what a live rotation would ask as well; nothing is written.
+fn ask_for_place(simulation: &Simulation, ui: &Ui) -> Result<(), Error> {
+    let place = ui.key_place(&rotate::suggestion(simulation.now()), |file| Ok(PathBuf::from(file)))?;
+    match place {
+        Some(file) => ui.say(&format!("A rehearsal writes no file; a rotation would write {} now.", file.display())),
+        None => ui.say("It would be gone at the end of the rotation."),
+    }
+    Ok(())
 }
 
 fn conclude(
@@ -101,8 +135,8 @@ fn conclude(
         Ok(_) if refused == 0 => Ok(ExitStatus::Fine),
         Ok(_) => Ok(ExitStatus::Critical),
         Err(stop) => {
-            ui.stopped(&stop);
-            Ok(ExitStatus::Gate)
+            ui.stopped_with(&stop, Undo::Rehearsed);
+            Ok(if matches!(stop, Stop::Asked) { ExitStatus::Interrupted } else { ExitStatus::Gate })
         }
     }
 }
@@ -113,6 +147,7 @@ struct Told<'a> {
     begun: Timestamp,
     planned: bool,
     failed: Option<Error>,
+    guide: Guide<'a>,
 }
 
 impl Watch for Told<'_> {
@@ -123,14 +158,16 @@ impl Watch for Told<'_> {
                 self.planned = true;
                 format!("The plan\n{}\nWhat happens\n", show::plan(outlook, look))
             }
+            other if self.guide.has_said(other) => String::new(),
             other => show::line(other, at, self.begun, look).unwrap_or_default(),
         };
         if let Err(error) = self.ui.data(&text) {
             self.failed.get_or_insert(error);
         }
+        self.guide.notice(event);
     }
 
-    fn allow(&mut self, _: &Step) -> Result<(), Stop> {
-        Ok(())
+    fn allow(&mut self, step: &Step) -> Result<Answer, Stop> {
+        self.guide.allow(step)
     }
 }

@@ -1,162 +1,145 @@
-//! `rotate-anchor` and `rotate-issuer`: from what the mesh is, over a plan that is shown and allowed, to a run.
+//! `rotate`, `rotate-anchor` and `rotate-issuer`: from what the mesh is, over a plan that is shown and allowed, to a run.
 
 mod backup;
+mod due;
 mod holder;
 mod materials;
+mod owned;
+mod place;
 mod preflight;
 mod record;
+mod run;
+mod settings;
 mod told;
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
-
-use jiff::Timestamp;
-use tokio::signal::ctrl_c;
+use std::ops::ControlFlow;
 
 use crate::{
-    cli::{RotateAnchorArgs, RotateArgs, RotateIssuerArgs, TrimArg},
-    cluster::{Cluster, Connect, LiveMesh, Observe},
+    cluster::{Cluster, LiveMesh, Observe},
     error::Error,
-    execute::{self, Options, Stop, Stopper},
+    execute::Stop,
     mesh::{Mesh as _, ProbeScope},
-    pki::Fingerprint,
-    plan::{self, Goal, Next, Refusal, Request, Standing, Trim},
+    plan::{self, Next, Refusal, Standing},
     snapshot::Snapshot,
     ui::{Ui, run as show},
 };
 
-use self::{
-    materials::{Gathered, KeyFile, Keys, Lifetimes},
-    record::Recorder,
-    told::Told,
-};
-use super::{ExitStatus, observe::connect};
-
-/// A lock that an ended run of the same person left behind runs out within this.
-const LOCK_PATIENCE: Duration = Duration::from_secs(45);
-
-/// What a rotation needs to know.
-#[derive(Debug)]
-pub(super) struct Settings {
-    goal: Goal,
-    keys: Keys,
-    lifetimes: Lifetimes,
-    trim: Trim,
-    common: RotateArgs,
-    connect: Connect,
-    now: Timestamp,
-}
-
-impl Settings {
-    /// The settings of `rotate-anchor`.
-    pub(super) fn of_anchor(arguments: RotateAnchorArgs, now: Timestamp) -> Self {
-        let keys = Keys {
-            out: arguments.anchor_key_out,
-            anchor_cert: arguments.anchor.anchor_cert,
-            anchor_key: KeyFile::anchor(arguments.anchor.anchor_key, arguments.anchor.anchor_key_password_file),
-            ..Keys::of_issuer(&arguments.common.issuer)
-        };
-        let trim = if arguments.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now };
-        Self { trim, ..Self::of(Goal::Anchor, keys, Some(arguments.anchor_lifetime), arguments.common, now) }
-    }
-
-    /// The settings of `rotate-issuer`.
-    pub(super) fn of_issuer(arguments: RotateIssuerArgs, now: Timestamp) -> Self {
-        let keys = Keys {
-            anchor_key: KeyFile::anchor(arguments.anchor_key, arguments.anchor_key_password_file),
-            ..Keys::of_issuer(&arguments.common.issuer)
-        };
-        Self::of(Goal::Issuer, keys, None, arguments.common, now)
-    }
-
-    fn of(goal: Goal, keys: Keys, anchor: Option<crate::cli::LifetimeArg>, common: RotateArgs, now: Timestamp) -> Self {
-        // A certificate holds whole seconds.
-        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let issuer = common.issuer_lifetime.from(now);
-        let lifetimes = Lifetimes { anchor: anchor.map_or(issuer, |anchor| anchor.from(now)), issuer };
-        Self { goal, keys, lifetimes, trim: Trim::Now, connect: connect(&common.cluster), common, now }
-    }
-
-    /// Anchors that stay whatever else is decided.
-    fn keep(&self) -> BTreeSet<Fingerprint> {
-        self.common.keep_anchor.iter().copied().collect()
-    }
-
-    fn options(&self, holder: String) -> Options {
-        let all = self.common.patient || self.common.probe == crate::cli::ProbeArg::All;
-        Options {
-            probe: if all { ProbeScope::All } else { ProbeScope::Sample },
-            at_once: self.common.max_parallel.max(1),
-            hold: self.common.hold,
-            patient: self.common.patient,
-            rollout_deadline: self.common.rollout_timeout,
-            holder,
-        }
-    }
-
-    fn request(&self, gathered: &Gathered) -> Request {
-        Request {
-            trim: self.trim,
-            patient: self.common.patient,
-            leave: self.common.leave.iter().cloned().collect(),
-            answered_for: self.common.answer_for.iter().cloned().collect(),
-            force: self.common.force,
-            keep: self.keep(),
-            ..Request::new(self.goal, gathered.materials())
-        }
-    }
-}
+use self::run::{Ready, run, state_folder};
+pub(super) use self::{materials::Gathered, place::suggestion, settings::Settings};
+use super::{ExitStatus, interrupt::Interrupts};
 
 /// Rotates.
-pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
-    let mesh = reach(&settings, ui).await?;
-    let (snapshot, standing) = {
-        let _progress = ui.progress("reading the mesh");
-        look(&mesh).await?
+pub(super) async fn rotate(mut settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
+    if settings.common.interactive && !ui.can_ask() {
+        return Err(Error::NotInteractive);
+    }
+    let nobody_says = settings.wanted.is_none() && settings.place_is_open && !settings.common.dry_run;
+    if nobody_says && (settings.common.yes || !ui.can_ask()) {
+        return Err(Error::NoPlaceForKey);
+    }
+    let mut interrupts = Interrupts::new()?;
+    let seen = match interrupts.or(Box::pin(prepare(&mut settings, ui))).await? {
+        ControlFlow::Continue(seen) => seen,
+        ControlFlow::Break(status) => return Ok(status),
     };
-    if let Some(refusal) = refused_beforehand(&snapshot) {
-        ui.stopped(&Stop::Refused(Box::new(refusal)));
-        return Ok(ExitStatus::Gate);
-    }
-    if let Some(text) = materials::request(&settings, &snapshot)? {
+    let (look, gathered) = seen;
+    carry_out(&settings, &look, gathered, &mut interrupts, ui).await
+}
+
+/// A mesh and one look at it.
+pub(super) struct Look {
+    pub(super) mesh: LiveMesh,
+    pub(super) snapshot: Snapshot,
+    pub(super) standing: Standing,
+}
+
+/// Reads the mesh and gathers what a plan takes; the status where there is nothing to plan.
+async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<ControlFlow<ExitStatus, (Look, Gathered)>, Error> {
+    let mesh = reach(settings, ui).await?;
+    let look = look(mesh, ui).await?;
+    if let Some(text) = materials::request(settings, &look.snapshot)? {
         ui.data(&text)?;
-        return Ok(ExitStatus::Fine);
+        return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
-    let gathered = materials::gather(&settings, &snapshot, &standing, ui)?;
+    if let Some(refusal) = refused_beforehand(settings, &look.snapshot, ui) {
+        ui.stopped(&Stop::Refused(Box::new(refusal)));
+        return Ok(ControlFlow::Break(ExitStatus::Gate));
+    }
+    if let Some(wanted) = settings.wanted.take()
+        && !due::decide(settings, &wanted, &look.standing, ui)?
+    {
+        return Ok(ControlFlow::Break(ExitStatus::Fine));
+    }
+    place::ask(settings, &look.standing, ui)?;
+    let gathered = if settings.needs_key {
+        materials::gather(settings, &look.snapshot, &look.standing, ui)?
+    } else {
+        Gathered::default()
+    };
+    Ok(ControlFlow::Continue((look, gathered)))
+}
+
+/// Shows the plan, verifies it, asks, and carries it out.
+pub(super) async fn carry_out(
+    settings: &Settings,
+    look: &Look,
+    gathered: Gathered,
+    interrupts: &mut Interrupts,
+    ui: &Ui,
+) -> Result<ExitStatus, Error> {
+    let ready = match interrupts.or(Box::pin(allow(settings, look, gathered, ui))).await? {
+        ControlFlow::Continue(ready) => ready,
+        ControlFlow::Break(status) => return Ok(status),
+    };
+    match owned::handover(settings, look, ui)? {
+        Some(handover) => Box::pin(run(settings, &handover, ready, interrupts, ui)).await,
+        None => Box::pin(run(settings, &look.mesh, ready, interrupts, ui)).await,
+    }
+}
+
+async fn allow<'a>(
+    settings: &Settings,
+    look: &Look,
+    gathered: Gathered,
+    ui: &'a Ui,
+) -> Result<ControlFlow<ExitStatus, Ready<'a>>, Error> {
+    let Look { mesh, snapshot, standing } = look;
     let request = settings.request(&gathered);
-    let outlook = plan::outlook(&standing, &request);
+    let outlook = plan::outlook(standing, &request);
     if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
-        return Ok(ExitStatus::Fine);
+        return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
     ui.data(&format!("The plan\n{}", show::plan(&outlook, ui.stdout())))?;
     match &outlook.end {
         Next::Refuse(refusal) => {
             ui.stopped(&Stop::Refused(Box::new(refusal.clone())));
-            return Ok(ExitStatus::Gate);
+            return Ok(ControlFlow::Break(ExitStatus::Gate));
         }
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }
-    let report = preflight::verify(&settings, &mesh, (&snapshot, &standing), &outlook, &gathered, ui).await?;
+    let report = preflight::verify(settings, mesh, (snapshot, standing), &outlook, &gathered, ui).await?;
     if settings.common.dry_run {
-        return preflight::show(&report, ui);
+        return preflight::show(&report, ui).map(ControlFlow::Break);
     }
     if report.stops() {
         ui.stopped(&Stop::Unready(Box::new(report)));
-        return Ok(ExitStatus::Gate);
+        return Ok(ControlFlow::Break(ExitStatus::Gate));
     }
-    if !settings.common.yes && !ui.confirm("Go on?")? {
-        return Ok(ExitStatus::Interrupted);
+    let question = if settings.common.interactive { "Begin? Each step is asked for." } else { "Go on?" };
+    if !settings.common.yes && !ui.confirm(question)? {
+        return Ok(ControlFlow::Break(ExitStatus::Interrupted));
     }
     gathered.keep(&outlook)?;
-    let saved = backup::save(&mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
+    let saved = backup::save(mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
-    let looked = (&snapshot, &standing);
-    let mut recorder = record::begin(&settings, &mesh, looked, &outlook, &saved, &report, ui);
-    run(&settings, &mesh, &request, &gathered, &mut recorder, ui).await
+    let recorder = record::begin(settings, mesh, (snapshot, standing), &outlook, &saved, &report, ui);
+    Ok(ControlFlow::Continue(Ready { request, gathered, saved, recorder }))
 }
 
-async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
+/// Finds the control plane.
+pub(super) async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
     let _progress = ui.progress("looking for the control plane");
     let cluster = Cluster::connect(&settings.connect).await?;
     let what = Observe {
@@ -168,18 +151,19 @@ async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
     Ok(LiveMesh::new(cluster, namespace))
 }
 
-async fn look(mesh: &LiveMesh) -> Result<(Snapshot, Standing), Error> {
+/// Reads the mesh.
+pub(super) async fn look(mesh: LiveMesh, ui: &Ui) -> Result<Look, Error> {
+    let _progress = ui.progress("reading the mesh");
     let snapshot = Box::pin(mesh.observe(ProbeScope::Sample)).await.map_err(|fault| Error::Stopped(fault.into()))?;
     let rollouts = mesh.rollouts(&[]).await.map_err(|fault| Error::Stopped(fault.into()))?;
     let standing = Standing::of(&snapshot, &rollouts);
-    Ok((snapshot, standing))
+    Ok(Look { mesh, snapshot, standing })
 }
 
 /// What no plan can work with: sources that are hidden, and objects that somebody else would write back.
-fn refused_beforehand(snapshot: &Snapshot) -> Option<Refusal> {
-    let owned = plan::owned(snapshot);
-    if !owned.is_empty() {
-        return Some(Refusal::Owned(owned));
+pub(super) fn refused_beforehand(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Option<Refusal> {
+    if let Some(refusal) = owned::refused(settings, snapshot, ui) {
+        return Some(refusal);
     }
     let hidden = [
         ("ConfigMap linkerd-identity-trust-roots", snapshot.trust_roots.hidden()),
@@ -190,66 +174,4 @@ fn refused_beforehand(snapshot: &Snapshot) -> Option<Refusal> {
     ];
     let first = hidden.into_iter().find_map(|(what, why)| Some(format!("{what} cannot be read: {}", why?)));
     first.map(Refusal::Unseen)
-}
-
-async fn run(
-    settings: &Settings,
-    mesh: &LiveMesh,
-    request: &Request,
-    gathered: &Gathered,
-    recorder: &mut Recorder<'_>,
-    ui: &Ui,
-) -> Result<ExitStatus, Error> {
-    let options = settings.options(holder::own());
-    let stopper = Stopper::default();
-    let mut told = Told::new(ui, mesh.now());
-    let begun = mesh.now();
-    let ended = loop {
-        let mut watch = (&mut told, &mut *recorder);
-        let mut running = Box::pin(execute::run(mesh, request, gathered.issuer(), &options, &stopper, &mut watch));
-        let ended = tokio::select! {
-            ended = &mut running => ended,
-            _ = ctrl_c() => {
-                stopper.stop();
-                ui.say("Stopping at the next safe place.");
-                running.await
-            }
-        };
-        match ended {
-            // A run that was killed left its lock behind.
-            Err(Stop::Locked(holder)) if holder::has_ended(&holder) => {
-                mesh.unlock(&holder.name).await.map_err(|fault| Error::Stopped(fault.into()))?;
-            }
-            Err(Stop::Locked(holder))
-                if holder::is_own(&holder) && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>
-            {
-                mesh.pause(Duration::from_secs(3)).await;
-            }
-            other => break other,
-        }
-    };
-    recorder.end(mesh.now(), &ended);
-    let took = crate::findings::span(mesh.now().duration_since(begun));
-    match ended {
-        Ok(done) if done.trusting_old.is_empty() => ui.data(&format!("Done in {took}.\n"))?,
-        Ok(done) => {
-            let names: Vec<String> = done.trusting_old.iter().map(ToString::to_string).collect();
-            ui.data(&format!("Done in {took}. These still trust more than the new anchor: {}.\n", names.join(", ")))?;
-        }
-        Err(Stop::Asked) => {
-            ui.stopped(&Stop::Asked);
-            return Ok(ExitStatus::Interrupted);
-        }
-        Err(stop) => {
-            ui.stopped(&stop);
-            return Ok(ExitStatus::Gate);
-        }
-    }
-    Ok(ExitStatus::Fine)
-}
-
-/// Where a run keeps what it saves, unless told otherwise.
-fn state_folder() -> Option<PathBuf> {
-    let own = std::env::var_os("XDG_STATE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    own.or_else(|| std::env::home_dir().map(|home| home.join(".local/state"))).map(|state| state.join("linkerd-certs"))
 }

@@ -115,7 +115,7 @@ fn why(stop: &Stop) -> String {
         Refusal::NoKeyFor { anchor } => format!("there is no key for trust anchor {}", anchor.name()),
         Refusal::AnchorRotation { anchor } => format!("the mesh is on its way to trust anchor {}", anchor.name()),
         Refusal::Outside(names) => format!("nobody has answered for {}", names.join(", ")),
-        Refusal::Owned(objects) => objects.join(", "),
+        Refusal::Owned { objects, .. } => objects.join(", "),
         Refusal::Breaks(_, pairs) => {
             let first = pairs.first().map(|pair| format!(", such as: {pair}")).unwrap_or_default();
             format!("the next step would break {} pairs{first}", pairs.len())

@@ -4,11 +4,11 @@ use std::{
 };
 
 use crate::{
-    event::{Event, Watch},
+    event::{Answer, Event, Looked, Watch},
     mesh::{Copy, Fault, IssuerPair, Mesh, Mode, ProbeScope, Write},
     pki::Certificate,
-    plan::{Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why, next, outlook},
-    snapshot::{Meta, Snapshot, WorkloadRef},
+    plan::{Done, Hold, Next, Party, Presents, Reach, Refusal, Request, Standing, Step, Trim, Why, next, outlook},
+    snapshot::{IssuerScheme, Meta, Snapshot, WorkloadRef},
 };
 
 use super::{Options, Stop, Stopper, issuer, notes::Notes, restart};
@@ -21,6 +21,8 @@ const MOST_REPEATS: u32 = 3;
 const LEAF_LOOK: Duration = Duration::from_mins(5);
 /// A leaf lives for a day at most; one that is not renewed by then is not renewed at all.
 const MOST_LEAF_LOOKS: u32 = 25 * 12;
+/// An answer that took longer was given to a mesh that may have changed since.
+const PROMPT: Duration = Duration::from_secs(5);
 /// Between two looks at what an operator has to see to.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -66,19 +68,34 @@ pub(super) struct Look {
     pub(super) standing: Standing,
 }
 
+impl Look {
+    fn told(&self, request: &Request) -> Looked {
+        Looked {
+            namespace: self.snapshot.namespace.clone(),
+            scheme: self.snapshot.issuer.found().map_or(IssuerScheme::Linkerd, |secret| secret.scheme),
+            roots: self.standing.roots.clone(),
+            issuer: self.standing.issuer.clone(),
+            reach: Reach::of(&self.standing, request),
+        }
+    }
+}
+
 impl<M: Mesh, W: Watch> Run<'_, M, W> {
     async fn walk(&mut self, request: &Request, new_issuer: Option<&IssuerPair>) -> Result<Done, Stop> {
         let (mut conflicts, mut repeats) = (0, 0);
+        let mut request = request.clone();
+        let mut allowed: Option<Step> = None;
         let mut last: Option<Step> = None;
         let mut told: VecDeque<Step> = VecDeque::new();
         loop {
             self.go_on().await?;
             let mut look = self.look(self.options.probe).await?;
-            let mut decided = next(&look.standing, request);
+            let mut decided = next(&look.standing, &request);
             if self.options.probe != ProbeScope::All && is_in_doubt(&look.standing, &decided) {
                 look = self.look(ProbeScope::All).await?;
-                decided = next(&look.standing, request);
+                decided = next(&look.standing, &request);
             }
+            self.tell(&Event::Looked(Box::new(look.told(&request))));
             let step = match decided {
                 Next::Do(step) => step,
                 Next::Done(done) => {
@@ -88,13 +105,13 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 }
                 Next::Refuse(refusal) => return Err(Stop::Refused(Box::new(refusal))),
                 Next::Hold(holds) => {
-                    self.hold(request, holds).await?;
+                    self.hold(&request, holds).await?;
                     continue;
                 }
             };
             // The plan is told anew where it is not going as it was told.
             if told.pop_front().as_ref() != Some(&step) {
-                let outlook = outlook(&look.standing, request);
+                let outlook = outlook(&look.standing, &request);
                 told = outlook.steps.iter().skip(1).cloned().collect();
                 self.tell(&Event::Planned(outlook));
             }
@@ -103,8 +120,24 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             if repeats > most {
                 return Err(Stop::NoEffect(Box::new(step)));
             }
+            // A step that was allowed stands allowed when the look after a long answer shows it again.
+            if allowed.take().as_ref() != Some(&step) {
+                let asked = self.mesh.now();
+                match self.watch.allow(&step)? {
+                    Answer::Skip if matches!(step, Step::Restart { why: Why::Trim, .. }) => {
+                        request.trim = Trim::Lazy;
+                        last = None;
+                        continue;
+                    }
+                    Answer::Skip | Answer::GoOn => {}
+                }
+                if self.mesh.now().duration_since(asked).unsigned_abs() > PROMPT {
+                    told.push_front(step.clone());
+                    (allowed, last) = (Some(step), None);
+                    continue;
+                }
+            }
             self.notes.before(self.mesh, &step, &look.standing).await;
-            self.watch.allow(&step)?;
             self.notes.begun(self.mesh).await;
             self.tell(&Event::Begun(step.clone()));
             match self.take(&step, &look, new_issuer).await {
@@ -165,7 +198,10 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 let waiting: BTreeSet<_> = workloads.iter().collect();
                 self.tell(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
                 // The longest life of a leaf is the longest wait; each look decides whether there is more to wait for.
-                self.mesh.pause(LEAF_LOOK).await;
+                tokio::select! {
+                    () = self.mesh.pause(LEAF_LOOK) => {}
+                    () = self.stopper.asked() => {}
+                }
                 Ok(())
             }
         }

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Options, Stop, Stopper, run};
 use crate::{
-    event::{Event, Watch},
-    mesh::{IssuerPair, Obstacle, Rollout},
-    plan::{Done, Goal, Materials, Request, Step, Trim},
+    event::{Answer, Event, Watch},
+    mesh::{IssuerPair, Mesh as _, Obstacle, Rollout},
+    plan::{Done, Goal, Materials, Request, Step, Trim, Why},
     simulate::{Fault, Made, Simulation, World, example},
     snapshot::Snapshot,
 };
@@ -20,6 +20,7 @@ struct Log {
     steps: Vec<Step>,
     restarts: usize,
     missed: bool,
+    leaves_trims: bool,
 }
 
 impl Watch for Log {
@@ -32,8 +33,9 @@ impl Watch for Log {
         }
     }
 
-    fn allow(&mut self, _: &Step) -> Result<(), Stop> {
-        Ok(())
+    fn allow(&mut self, step: &Step) -> Result<Answer, Stop> {
+        let trims = matches!(step, Step::Restart { why: Why::Trim, .. });
+        Ok(if self.leaves_trims && trims { Answer::Skip } else { Answer::GoOn })
     }
 }
 
@@ -70,7 +72,10 @@ impl Scene {
     }
 
     fn run_with(&self, issuer: Option<&IssuerPair>) -> (Result<Done, Stop>, Log) {
-        let mut log = Log::default();
+        self.run_as(issuer, Log::default())
+    }
+
+    fn run_as(&self, issuer: Option<&IssuerPair>, mut log: Log) -> (Result<Done, Stop>, Log) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let ended = runtime.block_on(run(
             &self.simulation,
@@ -224,6 +229,54 @@ fn patience_moves_leafs_within_a_day_without_that_round() {
     let took = scene.simulation.world().now().duration_since(begun);
     assert!(took < SignedDuration::from_hours(18), "{took:#}");
     assert_eq!(log.restarts % 2, 0);
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+#[test]
+fn a_trim_that_is_skipped_leaves_the_old_anchor_to_time() {
+    let scene = Scene::example();
+    let (ended, log) = scene.run_as(Some(&scene.made.issuer), Log { leaves_trims: true, ..Log::default() });
+    assert_eq!(ended.unwrap().trusting_old.len(), 10);
+    assert!(scene.is_done());
+    assert!(!log.steps.iter().any(|step| matches!(step, Step::Restart { why: Why::Trim, .. })));
+    assert_eq!(scene.simulation.world().refused(), []);
+}
+
+/// An operator who thinks each step over for a minute.
+struct Slow<'a> {
+    simulation: &'a Simulation,
+    asked: Vec<Step>,
+    taken: Vec<Step>,
+}
+
+impl Watch for Slow<'_> {
+    fn notice(&mut self, _: Timestamp, event: &Event) {
+        if let Event::Proven(step) = event {
+            self.taken.push(step.clone());
+        }
+    }
+
+    fn allow(&mut self, step: &Step) -> Result<Answer, Stop> {
+        self.asked.push(step.clone());
+        let minute = std::pin::pin!(self.simulation.pause(std::time::Duration::from_mins(1)));
+        // A simulated pause is over at once.
+        assert!(minute.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready());
+        Ok(Answer::GoOn)
+    }
+}
+
+#[test]
+fn a_step_that_was_thought_over_is_looked_at_again_and_asked_once() {
+    let scene = Scene::example();
+    let mut slow = Slow { simulation: &scene.simulation, asked: Vec::new(), taken: Vec::new() };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let issuer = Some(&scene.made.issuer);
+    let stopper = Stopper::default();
+    let ended = runtime.block_on(run(&scene.simulation, &scene.request, issuer, &scene.options, &stopper, &mut slow));
+    assert!(ended.is_ok() && scene.is_done());
+    // Identity loads the new issuer while the operator thinks about waiting for it: that step is not taken any more.
+    slow.asked.retain(|step| !matches!(step, Step::AwaitIssuer { .. }));
+    assert_eq!(slow.asked, slow.taken);
     assert_eq!(scene.simulation.world().refused(), []);
 }
 

@@ -99,6 +99,11 @@ impl Lifetime {
         now.max(self.not_before).min(self.not_after)
     }
 
+    /// The moment from which on it counts as near its end.
+    pub fn near_end_from(&self, thresholds: &Thresholds) -> Timestamp {
+        self.not_after - thresholds.warning.for_lifetime(self.whole())
+    }
+
     /// Where it stands at `now`.
     pub fn stage(&self, now: Timestamp, thresholds: &Thresholds) -> Stage {
         let left = self.left(now);
@@ -140,6 +145,7 @@ mod tests {
         let left = |days: i64| anchor.not_after - SignedDuration::from_hours(days * DAY);
         assert_eq!(anchor.stage(left(61), &Thresholds::default()), Stage::Fine);
         assert_eq!(anchor.stage(left(59), &Thresholds::default()), Stage::NearEnd);
+        assert_eq!(anchor.near_end_from(&Thresholds::default()), left(60));
         assert_eq!(anchor.stage(left(13), &Thresholds::default()), Stage::VeryNearEnd);
     }
 

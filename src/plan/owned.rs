@@ -15,6 +15,17 @@ pub fn owned(snapshot: &Snapshot) -> Vec<String> {
     metas.into_iter().flatten().flat_map(owners).collect()
 }
 
+/// Whether all of them come from values that an operator brings in line: then the change can be handed over.
+pub fn takes_values(snapshot: &Snapshot) -> bool {
+    let metas = [
+        snapshot.trust_roots.found().map(|roots| &roots.meta),
+        snapshot.issuer.found().map(|secret| &secret.meta),
+        snapshot.config.found().map(|values| &values.meta),
+    ];
+    let rendered = |owner: &Owner| !matches!(owner, Owner::CertManager { .. } | Owner::TrustManager { .. });
+    metas.into_iter().flatten().flat_map(|meta| &meta.owners).all(rendered)
+}
+
 fn name(owner: &Owner) -> String {
     match owner {
         Owner::LinkerdCli => "the linkerd CLI".to_owned(),

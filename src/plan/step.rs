@@ -104,7 +104,12 @@ pub enum Refusal {
     /// Something outside the cluster verifies with these anchors and nobody has answered for it.
     Outside(Vec<String>),
     /// These objects are written by something that would undo the change.
-    Owned(Vec<String>),
+    Owned {
+        /// Each with who does.
+        objects: Vec<String>,
+        /// Whether they come from values that can be brought in line first.
+        takes_values: bool,
+    },
     /// The step would break these pairs.
     Breaks(Step, Vec<Pair>),
 }

@@ -89,7 +89,8 @@ fn instead_of<'a>(lost: &Certificate, standing: &Standing, request: &'a Request)
     request.materials.anchor.as_ref().filter(|_| is_lost)
 }
 
-fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
+/// Whether identity signs with `issuer`, and every leaf comes from it.
+pub(super) fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
     standing.serving.as_ref().and_then(|chain| chain.first()) == Some(issuer)
         && standing.parties.iter().all(|party| party.presents(issuer))
 }

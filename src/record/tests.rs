@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{Beginning, End, Kind, Outcome, Place, Record, command_line, position, words};
 use crate::{
-    event::{Event, Watch},
+    event::{Answer, Event, Watch},
     execute::{Options, Stop, Stopper, run},
     mesh::{Mesh as _, ProbeScope},
     plan::{Done, Goal, Materials, Request, Standing, Step, outlook},
@@ -26,8 +26,8 @@ impl Watch for Kept {
         }
     }
 
-    fn allow(&mut self, _: &Step) -> Result<(), Stop> {
-        Ok(())
+    fn allow(&mut self, _: &Step) -> Result<Answer, Stop> {
+        Ok(Answer::GoOn)
     }
 }
 

@@ -8,8 +8,13 @@ use super::{
 
 /// What is wrong, what shows it, what to do next.
 pub(super) fn render(told: &Told, look: Look) -> String {
+    render_with("error: ", told, look)
+}
+
+/// The same with another beginning.
+pub(super) fn render_with(head: &str, told: &Told, look: Look) -> String {
     // Commands in hints are for copying: they are not broken.
-    let what = wrap("error: ", &told.what, look.text_width());
+    let what = wrap(head, &told.what, look.text_width());
     let evidence = told.evidence.iter().flat_map(|line| wrap("  ", line, look.text_width()));
     let hints = told.hints.iter().map(|line| format!("hint: {}", clean(line)));
     let mut out = String::new();

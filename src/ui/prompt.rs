@@ -2,11 +2,14 @@
 
 use std::io::{self, IsTerminal as _};
 
-use dialoguer::{Confirm, Password};
+use dialoguer::{Confirm, Input, Password, Select};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{Ui, text::clean};
+use super::{
+    Ui,
+    text::{clean, wrap},
+};
 use crate::error::Error;
 
 impl Ui {
@@ -23,10 +26,52 @@ impl Ui {
         if !self.can_ask() {
             return Err(Error::NobodyToAsk);
         }
-        match Confirm::new().with_prompt(clean(question)).default(false).interact() {
-            Ok(answer) => Ok(answer),
-            Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => Err(Error::Interrupted),
-            Err(dialoguer::Error::IO(error)) => Err(Error::Prompt(error)),
+        let ask = || Confirm::new().with_prompt(clean(question)).default(false).interact();
+        self.aside(ask).map_err(no_answer)
+    }
+
+    /// Asks which of `items`, of which the first is suggested; the answer is its index.
+    ///
+    /// # Errors
+    /// When there is no terminal, or it gives no answer.
+    pub fn choose(&self, question: &str, items: &[&str]) -> Result<usize, Error> {
+        if !self.can_ask() {
+            return Err(Error::NobodyToAsk);
+        }
+        let ask = || Select::new().with_prompt(clean(question)).items(items).default(0).report(true).interact();
+        self.aside(ask).map_err(no_answer)
+    }
+
+    /// Asks for a line of text; what is typed over may be the suggestion.
+    ///
+    /// # Errors
+    /// When there is no terminal, or it gives no answer.
+    pub fn line(&self, question: &str, suggestion: &str) -> Result<String, Error> {
+        if !self.can_ask() {
+            return Err(Error::NobodyToAsk);
+        }
+        let suggestion = suggestion.to_owned();
+        let ask = || Input::<String>::new().with_prompt(clean(question)).default(suggestion).interact_text();
+        self.aside(ask).map_err(no_answer)
+    }
+
+    /// Asks where a new trust anchor's key shall go; `None` is nowhere. `check` says why a file will not do.
+    ///
+    /// # Errors
+    /// When there is no terminal, or it gives no answer.
+    pub fn key_place<T>(&self, suggestion: &str, check: impl Fn(&str) -> Result<T, Error>) -> Result<Option<T>, Error> {
+        let text = "The new trust anchor's key signs the next issuer. It is not needed in the cluster; whoever has it \
+                    can pass for any workload of the mesh.";
+        self.tell(&(wrap("", text, self.stderr.text_width()).join("\n") + "\n"));
+        let places = ["write it to a file", "throw it away: the next issuer will need a new anchor"];
+        if self.choose("The new anchor's key", &places)? == 1 {
+            return Ok(None);
+        }
+        loop {
+            match check(&self.line("File", suggestion)?) {
+                Ok(place) => return Ok(Some(place)),
+                Err(error) => self.error(&error),
+            }
         }
     }
 
@@ -38,11 +83,15 @@ impl Ui {
         if !self.can_ask() {
             return Err(Error::Prompt(io::Error::from(io::ErrorKind::NotConnected)));
         }
-        let asked = Password::new().with_prompt(clean(prompt)).allow_empty_password(true).report(false).interact();
-        match asked {
-            Ok(answer) => Ok(SecretString::from(Zeroizing::new(answer).as_str())),
-            Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => Err(Error::Interrupted),
-            Err(dialoguer::Error::IO(error)) => Err(Error::Prompt(error)),
-        }
+        let ask = || Password::new().with_prompt(clean(prompt)).allow_empty_password(true).report(false).interact();
+        let asked = self.aside(ask).map_err(no_answer)?;
+        Ok(SecretString::from(Zeroizing::new(asked).as_str()))
     }
+}
+
+fn no_answer(error: dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(error) = error;
+    // A question that is broken off leaves the cursor hidden.
+    let _ = console::Term::stderr().show_cursor();
+    if error.kind() == io::ErrorKind::Interrupted { Error::Interrupted } else { Error::Prompt(error) }
 }

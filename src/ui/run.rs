@@ -1,8 +1,17 @@
 //! What a person sees of a plan and of a run: plain lines, one for each thing that happens.
 
+mod change;
 mod dry_run;
+mod due;
+mod explain;
+mod guide;
+mod progress;
 mod refusal;
 mod step;
+#[cfg(test)]
+mod tests;
+mod times;
+mod walk;
 
 use jiff::Timestamp;
 
@@ -11,7 +20,9 @@ use crate::{event::Event, execute::Stop, plan::Outlook};
 use super::{Look, look::Tone, text::wrap};
 
 pub use dry_run::verified;
-pub use refusal::{obstacle, stopped};
+pub use due::{due, due_sentence};
+pub use guide::Guide;
+pub use refusal::{Undo, obstacle, stopped, undo};
 pub use step::title;
 
 /// The whole plan, a line for each step.
@@ -30,14 +41,17 @@ pub fn plan(outlook: &Outlook, look: Look) -> String {
 /// An event as a line that begins with the time since `begun`; nothing for what another line says already.
 pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Option<String> {
     let text = match event {
-        Event::Locked | Event::Planned(_) | Event::Written(_) | Event::Restarting(_) | Event::Finished(_) => {
-            return None;
-        }
+        Event::Locked
+        | Event::Looked(_)
+        | Event::Planned(_)
+        | Event::Written(_)
+        | Event::Restarting(_)
+        | Event::Proven(_)
+        | Event::Finished(_) => return None,
         Event::BackedUp(folder) => format!("saved what may be touched in {}", folder.display()),
         Event::Begun(step) => format!("{}: {}", step::stage(step), title(step)),
         Event::Restarted(workload, took) => format!("  {workload} is new and ready after {} s", took.as_secs()),
         Event::Waiting(what) => format!("  waiting for {what}"),
-        Event::Proven(_) => return None,
         Event::Changed(object) => format!("  {object} was changed by somebody else: looking again"),
         Event::MissedUpdate => "  identity missed the new issuer: restarting it".to_owned(),
         Event::PutBack(issuer) => format!("  identity refused the new issuer: {} is back", issuer.short()),

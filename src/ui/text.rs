@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use console::measure_text_width;
 
 /// `text` on one line and without anything that a terminal acts on: control characters become spaces, and characters
-/// that change the direction of text or are invisible are dropped.
+/// that change the direction of text, are invisible, or change the width of the one before them are dropped.
 pub(super) fn clean(text: &str) -> String {
     text.chars().filter(|c| !is_invisible(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 /// JSON may hold DEL and C1 controls as they are; some terminals act on them.

@@ -55,7 +55,7 @@ pub(super) struct Lifetimes {
 
 /// What a run may bring in.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(in crate::commands) struct Gathered {
     anchor: Option<Certificate>,
     issuer: Option<IssuerPair>,
     /// A key that has to be written before anything depends on it.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     cluster::LiveMesh,
-    event::{Event, Watch},
+    event::{Answer, Event, Watch},
     execute::Stop,
     keyfile,
     mesh::Mesh as _,
@@ -69,7 +69,7 @@ impl<'a> Recorder<'a> {
 
     /// The run has ended.
     pub(super) fn end(&mut self, at: Timestamp, ended: &Result<Done, Stop>) {
-        self.record.end(at, end(ended));
+        self.record.end(at, end(ended, &self.folder));
         self.keep();
     }
 
@@ -95,12 +95,12 @@ impl Watch for Recorder<'_> {
         }
     }
 
-    fn allow(&mut self, _: &Step) -> Result<(), Stop> {
-        Ok(())
+    fn allow(&mut self, _: &Step) -> Result<Answer, Stop> {
+        Ok(Answer::GoOn)
     }
 }
 
-fn end(ended: &Result<Done, Stop>) -> End {
+fn end(ended: &Result<Done, Stop>, folder: &Path) -> End {
     match ended {
         Ok(done) if done.trusting_old.is_empty() => End {
             result: Outcome::Done,
@@ -115,7 +115,7 @@ fn end(ended: &Result<Done, Stop>) -> End {
             next: vec!["they drop it when their pods are replaced".to_owned()],
         },
         Err(stop) => {
-            let told = show::stopped(stop);
+            let told = show::stopped(stop, show::Undo::Restore(folder));
             End { result: Outcome::Stopped, what: told.what, evidence: told.evidence, next: told.hints }
         }
     }

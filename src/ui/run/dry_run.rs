@@ -83,6 +83,7 @@ mod tests {
         execute::Stop,
         mesh::Right,
         preflight::About,
+        ui::run::Undo,
         ui::{error, run::stopped},
     };
 
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn what_a_user_with_few_rights_is_told() {
         let stop = Stop::Unready(Box::new(report()));
-        let text = error::render(&stopped(&stop), Look { width: 80, color: false });
+        let text = error::render(&stopped(&stop, Undo::Nothing), Look { width: 80, color: false });
         insta::assert_snapshot!("unready_80", text);
     }
 }

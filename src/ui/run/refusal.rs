@@ -1,5 +1,7 @@
 //! Why a run ended, with evidence and what to do.
 
+use std::path::Path;
+
 use crate::{
     error::Told,
     execute::Stop,
@@ -9,9 +11,31 @@ use crate::{
 
 use super::{dry_run, step::title};
 
+const AGAIN: &str = "run the same command again: it goes on where the mesh is";
+
+/// How to go back to what was there before a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Undo<'a> {
+    /// Nothing was changed.
+    Nothing,
+    /// What was there was saved in this folder.
+    Restore(&'a Path),
+    /// It was a rehearsal.
+    Rehearsed,
+}
+
 /// A stop in the words and lines of a person.
-pub fn stopped(stop: &Stop) -> Told {
-    let (evidence, hints): (Vec<String>, Vec<String>) = match stop {
+pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
+    let (evidence, mut hints): (Vec<String>, Vec<String>) = match stop {
+        Stop::Asked => (
+            vec!["The mesh is whole: every step leaves it so, whatever comes after it.".to_owned()],
+            vec![match undo {
+                Undo::Rehearsed => {
+                    "on a live mesh the same command goes on from here; `restore` undoes what was done".to_owned()
+                }
+                Undo::Restore(_) | Undo::Nothing => AGAIN.to_owned(),
+            }],
+        ),
         Stop::Refused(refusal) => (refused(refusal), vec![instead(refusal).to_owned()]),
         Stop::Held(holds) => (
             holds.iter().map(hold).collect(),
@@ -23,9 +47,18 @@ pub fn stopped(stop: &Stop) -> Told {
             vec!["mend the workload, then run the same command again: it goes on where the mesh is".to_owned()],
         ),
         Stop::IssuerRefused { put_back } => issuer_refused(*put_back),
-        _ => (Vec::new(), vec!["run the same command again: it goes on where the mesh is".to_owned()]),
+        _ => (Vec::new(), vec![AGAIN.to_owned()]),
     };
-    Told { what: stop.to_string(), evidence, hints }
+    if let Undo::Restore(folder) = undo {
+        hints.push(self::undo(folder));
+    }
+    let what = if matches!(stop, Stop::Asked) { "Stopped as asked.".to_owned() } else { stop.to_string() };
+    Told { what, evidence, hints }
+}
+
+/// How to go back to what was saved in `folder`.
+pub fn undo(folder: &Path) -> String {
+    format!("to undo it instead: `restore {}`", shell_words::quote(&folder.to_string_lossy()))
 }
 
 fn issuer_refused(put_back: bool) -> (Vec<String>, Vec<String>) {
@@ -64,7 +97,7 @@ fn refused(refusal: &Refusal) -> Vec<String> {
         Refusal::NoKeyFor { anchor } | Refusal::AnchorRotation { anchor } => {
             vec![format!("the mesh is on its way to anchor `{}` ({})", anchor.name(), anchor.fingerprint().short())]
         }
-        Refusal::Outside(names) | Refusal::Owned(names) => names.clone(),
+        Refusal::Outside(names) | Refusal::Owned { objects: names, .. } => names.clone(),
         Refusal::Breaks(step, pairs) => {
             let first = pairs.iter().take(5).map(ToString::to_string);
             let more = pairs.len().checked_sub(5).filter(|more| *more > 0).map(|more| format!("and {more} more pairs"));
@@ -78,7 +111,11 @@ fn instead(refusal: &Refusal) -> &'static str {
         Refusal::NoKeyFor { .. } => "bring that anchor's key, or an issuer that it signed",
         Refusal::AnchorRotation { .. } => "finish it with `rotate-anchor` first",
         Refusal::Outside(_) => "give them the new anchor, then say so by name",
-        Refusal::Owned(_) => "make the change where these objects come from",
+        Refusal::Owned { takes_values: true, .. } => {
+            "--emit DIR writes the values for each stage and waits until they have arrived; --edit-owned writes here all \
+             the same"
+        }
+        Refusal::Owned { .. } => "make the change where these objects come from",
         Refusal::Breaks(..) => "`check` says what stands in the way",
         Refusal::Unseen(_) | Refusal::Unfit(_) => "`check` says more",
     }

@@ -38,6 +38,19 @@ pub fn title(step: &Step) -> String {
     }
 }
 
+/// A step in a few words, of which `done` workloads have been restarted.
+pub(super) fn brief(step: &Step, done: usize) -> String {
+    match step {
+        Step::TrustRoots { .. } => "write ConfigMap linkerd-identity-trust-roots".to_owned(),
+        Step::Copy(copy) => format!("write {}", copied(*copy)),
+        Step::Issuer { .. } => "write Secret linkerd-identity-issuer".to_owned(),
+        Step::AwaitIssuer { .. } => "wait for identity to load it".to_owned(),
+        Step::Restart { workloads, .. } if workloads.len() == 1 => format!("restart {}", names(workloads)),
+        Step::Restart { workloads, .. } => format!("restart workloads, {done} of {}", workloads.len()),
+        Step::AwaitLeafs { workloads } => format!("wait for the leafs of {} workloads", workloads.len()),
+    }
+}
+
 fn copied(copy: Copy) -> &'static str {
     copy.object()
 }

@@ -1,0 +1,130 @@
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::{
+    cli::{
+        DueArg, LifetimeArg, ProbeArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs,
+        RotatedAnchorArgs, TrimArg,
+    },
+    cluster::Connect,
+    commands::observe::connect,
+    execute::Options,
+    mesh::ProbeScope,
+    pki::Fingerprint,
+    plan::{Goal, Request, Trim},
+};
+
+use super::{
+    due::Wanted,
+    materials::{Gathered, KeyFile, Keys, Lifetimes},
+};
+
+/// What a rotation needs to know.
+#[derive(Debug)]
+pub(in crate::commands) struct Settings {
+    /// What is to be new; of `rotate`, once that is decided.
+    pub(super) goal: Goal,
+    /// What `rotate` decides by.
+    pub(super) wanted: Option<Wanted>,
+    pub(super) keys: Keys,
+    /// Whether nobody said what becomes of a new anchor's key.
+    pub(super) place_is_open: bool,
+    /// Whether what is left to do takes a key.
+    pub(super) needs_key: bool,
+    pub(super) lifetimes: Lifetimes,
+    trim: Trim,
+    pub(super) common: RotateArgs,
+    pub(super) connect: Connect,
+    pub(super) now: Timestamp,
+}
+
+impl Settings {
+    /// The settings of `rotate`.
+    pub(in crate::commands) fn of_due(arguments: RotateDueArgs, now: Timestamp) -> Self {
+        let RotateDueArgs { due, anchor_key, anchor_key_password_file, anchor, common } = arguments;
+        let asked = due.map(|due| if due == DueArg::Anchor { Goal::Anchor } else { Goal::Issuer });
+        let anchor_key = anchor_key.map(|file| (file, anchor_key_password_file));
+        let keys = Keys::of_issuer(&common.issuer);
+        Self { wanted: Some(Wanted { asked, anchor_key }), ..Self::of_new_anchor(anchor, keys, common, now) }
+    }
+
+    /// The settings of `rotate-anchor`.
+    pub(in crate::commands) fn of_anchor(arguments: RotateAnchorArgs, now: Timestamp) -> Self {
+        let RotateAnchorArgs { place, anchor, common } = arguments;
+        let keys = Keys {
+            anchor_cert: anchor.anchor_cert,
+            anchor_key: KeyFile::anchor(anchor.anchor_key, anchor.anchor_key_password_file),
+            ..Keys::of_issuer(&common.issuer)
+        };
+        Self::of_new_anchor(place, keys, common, now)
+    }
+
+    fn of_new_anchor(place: RotatedAnchorArgs, keys: Keys, common: RotateArgs, now: Timestamp) -> Self {
+        let is_told = place.anchor_key_out.is_some() || place.discard_anchor_key;
+        let is_brought = keys.anchor_cert.is_some() || keys.anchor_key.is_some() || keys.request.is_some();
+        let keys = Keys { out: place.anchor_key_out, ..keys };
+        let trim = if place.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now };
+        let settings = Self::of(Goal::Anchor, keys, Some(place.anchor_lifetime), common, now);
+        Self { place_is_open: !is_told && !is_brought, trim, ..settings }
+    }
+
+    /// The settings of `rotate-issuer`.
+    pub(in crate::commands) fn of_issuer(arguments: RotateIssuerArgs, now: Timestamp) -> Self {
+        let keys = Keys {
+            anchor_key: KeyFile::anchor(arguments.anchor_key, arguments.anchor_key_password_file),
+            ..Keys::of_issuer(&arguments.common.issuer)
+        };
+        Self::of(Goal::Issuer, keys, None, arguments.common, now)
+    }
+
+    fn of(goal: Goal, keys: Keys, anchor: Option<LifetimeArg>, common: RotateArgs, now: Timestamp) -> Self {
+        // A certificate holds whole seconds.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let issuer = common.issuer_lifetime.from(now);
+        let lifetimes = Lifetimes { anchor: anchor.map_or(issuer, |anchor| anchor.from(now)), issuer };
+        Self {
+            goal,
+            wanted: None,
+            keys,
+            place_is_open: false,
+            needs_key: true,
+            lifetimes,
+            trim: Trim::Now,
+            connect: connect(&common.cluster),
+            common,
+            now,
+        }
+    }
+
+    /// Anchors that stay whatever else is decided.
+    pub(super) fn keep(&self) -> BTreeSet<Fingerprint> {
+        self.common.keep_anchor.iter().copied().collect()
+    }
+
+    /// How the run goes about it.
+    pub(super) fn options(&self, holder: String) -> Options {
+        let all = self.common.patient || self.common.probe == ProbeArg::All;
+        Options {
+            probe: if all { ProbeScope::All } else { ProbeScope::Sample },
+            at_once: self.common.max_parallel.max(1),
+            hold: self.common.hold,
+            patient: self.common.patient,
+            rollout_deadline: self.common.rollout_timeout,
+            holder,
+        }
+    }
+
+    /// What is asked of the planner.
+    pub(in crate::commands) fn request(&self, gathered: &Gathered) -> Request {
+        Request {
+            trim: self.trim,
+            patient: self.common.patient,
+            leave: self.common.leave.iter().cloned().collect(),
+            answered_for: self.common.answer_for.iter().cloned().collect(),
+            force: self.common.force,
+            keep: self.keep(),
+            ..Request::new(self.goal, gathered.materials())
+        }
+    }
+}
