@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod generate;
 mod rehearse;
+mod restore;
 mod rotate;
 mod value;
 
@@ -15,6 +16,7 @@ pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
+pub use restore::RestoreArgs;
 pub use rotate::{RotateAnchorArgs, RotateArgs, RotateIssuerArgs};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
@@ -47,6 +49,9 @@ pub enum Verb {
     /// Replace the issuer under the present anchor (in work: hidden until it is tested end to end)
     #[command(hide = true)]
     RotateIssuer(Box<RotateIssuerArgs>),
+    /// Show what a backup holds, and put it back (in work: hidden until it is tested end to end)
+    #[command(hide = true)]
+    Restore(Box<RestoreArgs>),
     /// Go through a rotation on a simulated mesh
     Rehearse(Box<RehearseArgs>),
     /// Say which version this is

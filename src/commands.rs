@@ -5,6 +5,7 @@ mod generate;
 mod key;
 mod observe;
 mod rehearse;
+mod restore;
 mod rotate;
 mod version;
 
@@ -17,6 +18,8 @@ use crate::{
     error::Error,
     ui::Ui,
 };
+
+pub use restore::BadBackup;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         }
         Verb::Rehearse(arguments) => {
             runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
+        }
+        Verb::Restore(arguments) => {
+            runtime()?.block_on(restore::restore(restore::Settings::resolve(*arguments, Timestamp::now()), ui))
         }
         Verb::RotateAnchor(arguments) => {
             runtime()?.block_on(rotate::rotate(rotate::Settings::of_anchor(*arguments, Timestamp::now()), ui))

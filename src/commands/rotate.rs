@@ -21,10 +21,12 @@ use crate::{
 };
 
 use self::{
-    materials::{AnchorKey, Gathered, Lifetimes},
+    materials::{AnchorKey, Lifetimes},
     told::Told,
 };
 use super::{ExitStatus, observe::connect};
+
+pub(super) use self::materials::Gathered;
 
 /// A lock that an ended run of the same person left behind runs out within this.
 const LOCK_PATIENCE: Duration = Duration::from_secs(45);
@@ -55,6 +57,11 @@ impl Settings {
         Self::of(Goal::Issuer, key, None, arguments.common, now)
     }
 
+    /// The settings of `restore`, which brings its own certificates.
+    pub(super) fn of_restore(common: RotateArgs, now: Timestamp) -> Self {
+        Self::of(Goal::Back, AnchorKey::Discard, None, common, now)
+    }
+
     fn of(
         goal: Goal,
         key: AnchorKey,
@@ -80,13 +87,15 @@ impl Settings {
         }
     }
 
-    fn request(&self, gathered: &Gathered) -> Request {
+    /// What is asked of the planner.
+    pub(super) fn request(&self, gathered: &Gathered) -> Request {
         Request {
             trim: self.trim,
             patient: self.common.patient,
             leave: self.common.leave.iter().cloned().collect(),
             answered_for: self.common.answer_for.iter().cloned().collect(),
             force: self.common.force,
+            keep: gathered.kept().clone(),
             ..Request::new(self.goal, gathered.materials())
         }
     }
@@ -95,17 +104,25 @@ impl Settings {
 /// Rotates.
 pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
     let mesh = reach(&settings, ui).await?;
-    let (snapshot, standing) = {
-        let _progress = ui.progress("reading the mesh");
-        look(&mesh).await?
-    };
+    let (snapshot, standing) = look(&mesh, ui).await?;
     if let Some(refusal) = refused_beforehand(&snapshot) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
         return Ok(ExitStatus::Gate);
     }
     let gathered = materials::gather(&settings, &snapshot, &standing, ui)?;
-    let request = settings.request(&gathered);
-    let outlook = plan::outlook(&standing, &request);
+    carry_out(&settings, &mesh, &standing, &gathered, ui).await
+}
+
+/// Shows the plan, asks, and carries it out.
+pub(super) async fn carry_out(
+    settings: &Settings,
+    mesh: &LiveMesh,
+    standing: &Standing,
+    gathered: &Gathered,
+    ui: &Ui,
+) -> Result<ExitStatus, Error> {
+    let request = settings.request(gathered);
+    let outlook = plan::outlook(standing, &request);
     if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
         return Ok(ExitStatus::Fine);
@@ -126,12 +143,13 @@ pub(super) async fn rotate(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
         return Ok(ExitStatus::Interrupted);
     }
     gathered.keep(&outlook)?;
-    let saved = backup::save(&mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
+    let saved = backup::save(mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
-    run(&settings, &mesh, &request, &gathered, ui).await
+    run(settings, mesh, &request, gathered, ui).await
 }
 
-async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
+/// Finds the control plane.
+pub(super) async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
     let _progress = ui.progress("looking for the control plane");
     let cluster = Cluster::connect(&settings.connect).await?;
     let what = Observe {
@@ -143,7 +161,9 @@ async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
     Ok(LiveMesh::new(cluster, namespace))
 }
 
-async fn look(mesh: &LiveMesh) -> Result<(Snapshot, Standing), Error> {
+/// Reads the mesh.
+pub(super) async fn look(mesh: &LiveMesh, ui: &Ui) -> Result<(Snapshot, Standing), Error> {
+    let _progress = ui.progress("reading the mesh");
     let snapshot = Box::pin(mesh.observe(ProbeScope::Sample)).await.map_err(|fault| Error::Stopped(fault.into()))?;
     let rollouts = mesh.rollouts(&[]).await.map_err(|fault| Error::Stopped(fault.into()))?;
     let standing = Standing::of(&snapshot, &rollouts);
@@ -151,7 +171,7 @@ async fn look(mesh: &LiveMesh) -> Result<(Snapshot, Standing), Error> {
 }
 
 /// What no plan can work with: sources that are hidden, and objects that somebody else would write back.
-fn refused_beforehand(snapshot: &Snapshot) -> Option<Refusal> {
+pub(super) fn refused_beforehand(snapshot: &Snapshot) -> Option<Refusal> {
     let owned = plan::owned(snapshot);
     if !owned.is_empty() {
         return Some(Refusal::Owned(owned));

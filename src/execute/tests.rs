@@ -1,6 +1,7 @@
 //! Runs on the simulation: the whole way, with faults, kills and random meshes.
 
 mod random;
+mod restore;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -52,20 +52,28 @@ struct Destination<'a> {
 
 /// Where the run leads; `None` where the mesh is there.
 fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Destination<'a>>, Refusal> {
-    let Some(target) = target::target(standing) else {
-        return Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()));
-    };
     let issuer = standing.issuer.first();
-    match (target, request.goal) {
-        (Target::Towards(anchor), Goal::Anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
-        (Target::Towards(anchor), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
-        (Target::Rest(present), Goal::Anchor) => match &request.materials.anchor {
+    match (target::target(standing), request.goal) {
+        (_, Goal::Back) => back(standing, request).map(Some),
+        (None, _) => {
+            Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()))
+        }
+        (Some(Target::Towards(anchor)), Goal::Anchor) => {
+            Ok(Some(Destination { anchor, new_issuer: false, trims: true }))
+        }
+        (Some(Target::Towards(anchor)), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
+        (Some(Target::Rest(present)), Goal::Anchor) => match &request.materials.anchor {
             Some(new) if new == present => Ok(None),
             _ if is_fresh(present, standing) && standing.roots_are_ours && !request.force => Ok(None),
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
-            None => Err(Refusal::Unfit("there is no new trust anchor to rotate to".to_owned())),
+            // It began with leafs on their way to the present anchor, and so without a new one: what is left beside the
+            // present one goes, and that was all.
+            None => {
+                let left = standing.known_anchors().len() > 1;
+                Ok(left.then_some(Destination { anchor: present, new_issuer: false, trims: true }))
+            }
         },
-        (Target::Rest(anchor), Goal::Issuer) => {
+        (Some(Target::Rest(anchor)), Goal::Issuer) => {
             let is_new =
                 issuer.is_some() && request.materials.issuer.as_ref().and_then(|chain| chain.first()) == issuer;
             let made_by_us = issuer.is_some_and(|issuer| is_fresh(issuer, standing)) && standing.issuer_is_ours;
@@ -77,6 +85,17 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
             Ok((!moved).then_some(Destination { anchor, new_issuer: false, trims: false }))
         }
     }
+}
+
+/// Back to an anchor and issuer that were here before. Where that leads is given, so nothing is inferred, and the same
+/// request leads to the same end from each point of a rotation and of itself: with the issuer in place there is only
+/// something left to trim, and without it the way back is a rotation like the one that led here.
+fn back<'a>(standing: &Standing, request: &'a Request) -> Result<Destination<'a>, Refusal> {
+    let given = request.materials.anchor.as_ref().zip(request.materials.issuer.as_ref());
+    let Some((anchor, issuer)) = given.filter(|(anchor, issuer)| verify::leads_to(issuer, anchor)) else {
+        return Err(Refusal::Unfit("there is no anchor with an issuer under it to go back to".to_owned()));
+    };
+    Ok(Destination { anchor, new_issuer: standing.issuer.first() != issuer.first(), trims: true })
 }
 
 fn all_present(standing: &Standing, issuer: &Certificate) -> bool {

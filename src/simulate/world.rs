@@ -109,6 +109,11 @@ impl World {
         &self.roots_now().value
     }
 
+    /// What the issuer Secret holds.
+    pub fn issuer(&self) -> &IssuerPair {
+        &self.issuer.value
+    }
+
     /// Replaces what goes wrong.
     pub fn set_faults(&mut self, faults: Vec<Fault>) {
         self.faults = faults;

@@ -1,6 +1,6 @@
 //! The keys and certificates that a rotation brings in: made here, or found where an earlier run left them.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -9,7 +9,10 @@ use crate::{
     error::Error,
     keyfile,
     mesh::IssuerPair,
-    pki::{Authority, AuthorityParams, Certificate, PrivateKey, Serial, TrustDomain, private_key::NewKey, verify},
+    pki::{
+        Authority, AuthorityParams, Certificate, Fingerprint, PrivateKey, Serial, TrustDomain, private_key::NewKey,
+        verify,
+    },
     plan::{self, Goal, Materials, Outlook, Standing, Step, Target},
     snapshot::Snapshot,
     ui::Ui,
@@ -42,14 +45,30 @@ pub(super) struct Lifetimes {
 
 /// What a run may bring in.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(in crate::commands) struct Gathered {
     anchor: Option<Certificate>,
     issuer: Option<IssuerPair>,
     /// A key that has to be written before anything depends on it.
     unwritten: Option<(PathBuf, PrivateKey)>,
+    /// Anchors that stay in the bundle beside it.
+    kept: BTreeSet<Fingerprint>,
 }
 
 impl Gathered {
+    /// What a backup gives to go back to.
+    pub(in crate::commands) fn back(
+        anchor: Option<Certificate>,
+        issuer: IssuerPair,
+        kept: BTreeSet<Fingerprint>,
+    ) -> Self {
+        Self { anchor, issuer: Some(issuer), unwritten: None, kept }
+    }
+
+    /// Anchors that stay in the bundle although nothing here needs them.
+    pub(super) fn kept(&self) -> &BTreeSet<Fingerprint> {
+        &self.kept
+    }
+
     /// Certificates for the planner.
     pub(super) fn materials(&self) -> Materials {
         let issuer = self.issuer.as_ref().map(|pair| pair.chain.clone());
@@ -133,7 +152,7 @@ impl Make<'_> {
         let authority = Authority::accept_anchor(&anchor.to_pem(), key, self.now).map_err(unfit)?;
         let issuer = self.issuer(&authority)?;
         let new = (self.settings.goal == Goal::Anchor).then(|| anchor.clone());
-        Ok(Gathered { anchor: new, issuer: Some(issuer), unwritten: None })
+        Ok(Gathered { anchor: new, issuer: Some(issuer), ..Gathered::default() })
     }
 
     /// A new anchor, and an issuer under it.
@@ -149,7 +168,8 @@ impl Make<'_> {
             }
             AnchorKey::Discard | AnchorKey::Present { .. } => None,
         };
-        Ok(Gathered { anchor: Some(authority.certificate().clone()), issuer: Some(issuer), unwritten })
+        let anchor = Some(authority.certificate().clone());
+        Ok(Gathered { anchor, issuer: Some(issuer), unwritten, ..Gathered::default() })
     }
 
     fn issuer(&self, authority: &Authority) -> Result<IssuerPair, Error> {
