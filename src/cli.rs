@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod generate;
 mod rehearse;
+mod restore;
 mod rotate;
 mod value;
 
@@ -17,6 +18,7 @@ pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
+pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
@@ -49,6 +51,8 @@ pub enum Verb {
     RotateAnchor(Box<RotateAnchorArgs>),
     /// Replace the issuer under the present anchor
     RotateIssuer(Box<RotateIssuerArgs>),
+    /// Show what a backup holds, and put it back
+    Restore(Box<RestoreArgs>),
     /// Go through a rotation on a simulated mesh
     Rehearse(Box<RehearseArgs>),
     /// Say which version this is

@@ -6,6 +6,7 @@ mod interrupt;
 mod key;
 mod observe;
 mod rehearse;
+mod restore;
 mod rotate;
 mod version;
 
@@ -18,6 +19,8 @@ use crate::{
     error::Error,
     ui::Ui,
 };
+
+pub use restore::BadBackup;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         }
         Verb::Rehearse(arguments) => {
             runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
+        }
+        Verb::Restore(arguments) => {
+            runtime()?.block_on(restore::restore(restore::Settings::resolve(*arguments, Timestamp::now()), ui))
         }
         Verb::Rotate(arguments) => {
             runtime()?.block_on(rotate::rotate(rotate::Settings::of_due(*arguments, Timestamp::now()), ui))

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     cluster,
-    commands::ExitStatus,
+    commands::{BadBackup, ExitStatus},
     execute::Stop,
     keyfile,
     pki::{
@@ -112,6 +112,9 @@ pub enum Error {
     /// There is no place for a backup.
     #[error("there is no folder to save the present state in: name one with --backup-dir")]
     NoStateFolder,
+    /// A folder is no backup of this mesh.
+    #[error(transparent)]
+    Backup(#[from] BadBackup),
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] InvalidKey),
@@ -173,6 +176,7 @@ impl Error {
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
             Self::NoAnchorFor(_) => "for a new anchor, bring its certificate as well: --anchor-cert FILE",
             Self::KeyFile(error) => key_file_hint(error)?,
+            Self::Backup(bad) => bad.hint(),
             Self::Signing(SigningError::Name { .. }) => {
                 "sign an identity issuer under it with step or openssl, and bring that issuer instead"
             }

@@ -69,6 +69,8 @@ pub enum Operation {
     TrustAnchorRotation,
     /// The issuer, under the present anchor.
     IssuerRotation,
+    /// Both, back to those of a backup.
+    Restore,
 }
 
 /// Which mesh.
@@ -227,6 +229,7 @@ impl Record {
         let operation = match goal {
             Goal::Anchor => Operation::TrustAnchorRotation,
             Goal::Issuer => Operation::IssuerRotation,
+            Goal::Back => Operation::Restore,
         };
         let verified = report.rows.iter().map(|row| Verified {
             about: row.about.to_string(),

@@ -8,6 +8,7 @@ mod error;
 pub mod generate;
 mod look;
 mod prompt;
+pub mod restore;
 pub mod run;
 mod text;
 

@@ -25,7 +25,7 @@ pub struct ThresholdArg {
 }
 
 /// A certificate's lifetime as typed: `8760h` as in Go, `365d`, `10y`. Months and years are those of the calendar.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LifetimeArg(Span);
 
 impl Moment {

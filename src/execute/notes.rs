@@ -42,6 +42,7 @@ impl Notes {
         let (reason, what) = match self.goal {
             Goal::Anchor => ("TrustAnchorRotationStarted", "the trust anchor and the issuer under it"),
             Goal::Issuer => ("IssuerRotationStarted", "the identity issuer"),
+            Goal::Back => ("RestoreStarted", "trust anchor and identity issuer back to those of a backup"),
         };
         let stage = self.stage.map(|stage| format!(", from stage {stage} on")).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");

@@ -2,6 +2,7 @@
 
 mod notes;
 mod random;
+mod restore;
 
 use jiff::{SignedDuration, Timestamp};
 

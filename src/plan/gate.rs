@@ -46,19 +46,22 @@ pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
     // What a new pod would meet matters to a write, which decides what new pods get. A restart makes new pods, so for it
     // a newcomer that is refused is no state that was there before.
     let newcomers_before = !matches!(step, Step::Restart { .. });
+    // What an unseen proxy presents was issued before the step, whatever is known after it.
+    let possible = standing.possible_anchors();
     let mut broken = BTreeSet::new();
     for at in [standing.at, standing.at + LEAF] {
-        let before = refused(standing, at, newcomers_before);
+        let before = refused(standing, &possible, at, newcomers_before);
         // While pods are replaced, old and new ones of one workload meet each other too.
-        let meanwhile = refused(standing, at, true);
-        let then = refused(&after, at, true);
+        let meanwhile = refused(standing, &possible, at, true);
+        let then = refused(&after, &possible, at, true);
         broken.extend(then.into_iter().chain(meanwhile).filter(|pair| !before.contains(pair)));
     }
     if broken.is_empty() { Ok(()) } else { Err(broken.into_iter().collect()) }
 }
 
-/// Every pair of which one refuses the other at `at`.
-fn refused(standing: &Standing, at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
+/// Every pair of which one refuses the other at `at`; a leaf that could not be seen may be of any of the `possible`
+/// anchors.
+fn refused(standing: &Standing, possible: &[&Certificate], at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
     let mut presenting: Vec<(Side, Presents)> = Vec::new();
     let mut verifying: Vec<(Side, Trusts)> = Vec::new();
     for party in &standing.parties {
@@ -75,7 +78,7 @@ fn refused(standing: &Standing, at: Timestamp, newcomers: bool) -> BTreeSet<Pair
     let mut pairs = BTreeSet::new();
     for (verifier, trusts) in &verifying {
         for (presenter, presents) in &presenting {
-            if !accepts(standing, trusts, presents, at) {
+            if !accepts((standing, possible), trusts, presents, at) {
                 pairs.insert(Pair { presents: presenter.clone(), refuses: verifier.clone() });
             }
         }
@@ -87,7 +90,12 @@ fn refused(standing: &Standing, at: Timestamp, newcomers: bool) -> BTreeSet<Pair
 }
 
 /// Whether a verifier accepts a leaf; what could not be seen counts as old.
-fn accepts(standing: &Standing, trusts: &Trusts, presents: &Presents, at: Timestamp) -> bool {
+fn accepts(
+    (standing, possible): (&Standing, &[&Certificate]),
+    trusts: &Trusts,
+    presents: &Presents,
+    at: Timestamp,
+) -> bool {
     let oldest: Vec<Certificate>;
     let anchors = match trusts {
         Trusts::Anchors(anchors) => anchors.as_slice(),
@@ -98,7 +106,7 @@ fn accepts(standing: &Standing, trusts: &Trusts, presents: &Presents, at: Timest
     };
     match presents {
         Presents::Issuer(chain) => verify::issuer_as_proxy(chain, anchors, at).is_ok(),
-        Presents::Unseen => standing.possible_anchors().into_iter().all(|anchor| anchors.contains(anchor)),
+        Presents::Unseen => possible.iter().all(|anchor| anchors.contains(anchor)),
     }
 }
 

@@ -42,13 +42,14 @@ impl Reach {
     /// How far `standing` is on the way that `request` asks for.
     pub fn of(standing: &Standing, request: &Request) -> Self {
         let anchor = match (target::target(standing, &request.keep), request.goal) {
+            (_, Goal::Back) => request.materials.anchor.as_ref(),
             (Some(Target::Towards(anchor)), _) => Some(anchor),
             (Some(Target::Rest(present)), Goal::Anchor) => request.materials.anchor.as_ref().or(Some(present)),
             (Some(Target::Rest(present)), Goal::Issuer) => Some(present),
             (None, _) => None,
         };
         let issuer = match request.goal {
-            Goal::Anchor => standing
+            Goal::Anchor | Goal::Back => standing
                 .issuer
                 .first()
                 .filter(|_| anchor.is_some_and(|anchor| verify::leads_to(&standing.issuer, anchor))),
@@ -59,7 +60,7 @@ impl Reach {
             pods: party.pods,
             loaded: anchor.is_some_and(|anchor| party.trusts(anchor)),
             moved: match (request.goal, anchor, issuer) {
-                (Goal::Anchor, Some(anchor), _) => leads_there(party, anchor),
+                (Goal::Anchor | Goal::Back, Some(anchor), _) => leads_there(party, anchor),
                 (Goal::Issuer, _, Some(issuer)) => party.presents(issuer),
                 _ => false,
             },

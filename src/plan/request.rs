@@ -8,7 +8,7 @@ use crate::{
 /// What an operator wants.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Which certificate is to be new.
+    /// Which certificate is to be another.
     pub goal: Goal,
     /// What was made or brought for it.
     pub materials: Materials,
@@ -26,21 +26,23 @@ pub struct Request {
     pub force: bool,
 }
 
-/// Which certificate is to be new.
+/// Which certificate is to be another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
     /// The trust anchor, and an issuer under it.
     Anchor,
     /// The issuer, under the present anchor.
     Issuer,
+    /// Anchor and issuer as they were before: those of the materials, whatever the mesh is on its way to.
+    Back,
 }
 
 /// The certificates that a plan may bring into the mesh. Their keys are elsewhere.
 #[derive(Clone, Debug, Default)]
 pub struct Materials {
-    /// A new trust anchor.
+    /// A new trust anchor, or the one to go back to.
     pub anchor: Option<Certificate>,
-    /// A new issuer, then what stands between it and its anchor.
+    /// A new issuer, or the one to go back to, then what stands between it and its anchor.
     pub issuer: Option<Vec<Certificate>>,
 }
 

@@ -168,13 +168,21 @@ impl Standing {
     /// Whether `anchor` is there for an issuer to come. Anchors are backdated, so that of a mesh that was installed a
     /// moment ago may begin later than the one that follows it: then the order in which the objects were written tells,
     /// and which of the two ends later.
+    ///
+    /// Where this program wrote the issuer last, after the trust roots, it was there that they led: what they hold beside
+    /// its anchor is left from before. So a mesh that a restore has taken back to its old anchor, and that only has the
+    /// newer one to drop yet, is not taken for one on its way to that newer one.
     pub fn is_to_come(&self, anchor: &Certificate) -> bool {
         const BACKDATED: SignedDuration = SignedDuration::from_hours(24);
         let Some(present) = self.present().filter(|present| *present != anchor) else { return false };
         let (begins, began) = (anchor.lifetime().not_before, present.lifetime().not_before);
         let outlives = anchor.lifetime().not_after > present.lifetime().not_after;
+        let arrived = self.issuer_is_ours && !self.roots_after_issuer;
         let backdated = self.roots_after_issuer && outlives && began.duration_since(begins) < BACKDATED;
-        anchor.lifetime().contains(self.at) && !self.in_use().contains(&anchor) && (begins > began || backdated)
+        !arrived
+            && anchor.lifetime().contains(self.at)
+            && !self.in_use().contains(&anchor)
+            && (begins > began || backdated)
     }
 
     /// The anchors under which a leaf that could not be seen may have been issued: all that are known, but for those

@@ -52,23 +52,31 @@ struct Destination<'a> {
 
 /// Where the run leads; `None` where the mesh is there.
 fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Destination<'a>>, Refusal> {
-    let Some(target) = target::target(standing, &request.keep) else {
-        return Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()));
-    };
     let issuer = standing.issuer.first();
-    match (target, request.goal) {
-        (Target::Towards(anchor), Goal::Anchor) => {
-            let anchor = instead_of(anchor, standing, request).unwrap_or(anchor);
+    match (target::target(standing, &request.keep), request.goal) {
+        (_, Goal::Back) => back(standing, request).map(Some),
+        (None, _) => {
+            Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()))
+        }
+        (Some(Target::Towards(anchor)), Goal::Anchor) => {
+            let anchor =
+                wanted_again(standing, request).or_else(|| instead_of(anchor, standing, request)).unwrap_or(anchor);
             Ok(Some(Destination { anchor, new_issuer: false, trims: true }))
         }
-        (Target::Towards(anchor), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
-        (Target::Rest(present), Goal::Anchor) => match &request.materials.anchor {
+        (Some(Target::Towards(anchor)), Goal::Issuer) => Err(Refusal::AnchorRotation { anchor: anchor.clone() }),
+        (Some(Target::Rest(present)), Goal::Anchor) => match &request.materials.anchor {
             Some(anchor) if anchor == present => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
             _ if is_fresh(present, standing) && standing.roots_are_ours && !request.force => Ok(None),
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
-            None => Err(Refusal::Unfit("there is no new trust anchor to rotate to".to_owned())),
+            // It began with leafs on their way to the present anchor, and so without a new one: what is left beside the
+            // present one goes, and that was all.
+            None => {
+                let is_left = |anchor: &&Certificate| !request.keep.contains(&anchor.fingerprint());
+                let left = standing.known_anchors().into_iter().filter(is_left).count() > 1;
+                Ok(left.then_some(Destination { anchor: present, new_issuer: false, trims: true }))
+            }
         },
-        (Target::Rest(anchor), Goal::Issuer) => {
+        (Some(Target::Rest(anchor)), Goal::Issuer) => {
             let is_new =
                 issuer.is_some() && request.materials.issuer.as_ref().and_then(|chain| chain.first()) == issuer;
             let made_by_us = issuer.is_some_and(|issuer| is_fresh(issuer, standing)) && standing.issuer_is_ours;
@@ -80,6 +88,24 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
             Ok((!moved).then_some(Destination { anchor, new_issuer: false, trims: false }))
         }
     }
+}
+
+/// Back to an anchor and issuer that were here before. Where that leads is given, so nothing is inferred, and the same
+/// request leads to the same end from each point of a rotation and of itself: with the issuer in place there is only
+/// something left to trim, and without it the way back is a rotation like the one that led here.
+fn back<'a>(standing: &Standing, request: &'a Request) -> Result<Destination<'a>, Refusal> {
+    let given = request.materials.anchor.as_ref().zip(request.materials.issuer.as_ref());
+    let Some((anchor, issuer)) = given.filter(|(anchor, issuer)| verify::leads_to(issuer, anchor)) else {
+        return Err(Refusal::Unfit("there is no anchor with an issuer under it to go back to".to_owned()));
+    };
+    Ok(Destination { anchor, new_issuer: standing.issuer.first() != issuer.first(), trims: true })
+}
+
+/// An anchor of the bundle for which an issuer was brought, although the one in the Secret comes from another: that was
+/// put back after a rotation which is run again.
+fn wanted_again<'a>(standing: &Standing, request: &'a Request) -> Option<&'a Certificate> {
+    let anchor = request.materials.anchor.as_ref().filter(|anchor| standing.roots.contains(anchor))?;
+    request.materials.issuer.as_ref().filter(|issuer| verify::leads_to(issuer, anchor)).map(|_| anchor)
 }
 
 /// The anchor that was made or brought in place of one that a run of ours put into the bundle and then lost the key of

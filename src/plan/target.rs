@@ -1,4 +1,26 @@
 //! Where a mesh is on its way to, inferred from what it holds and from nothing else.
+//!
+//! A restore needs none of this: it goes to what its backup says ([`Goal::Back`](super::Goal::Back)), so it is finished by
+//! the same command. But a rotation may find the mesh as a restore left it, and must not take the anchor that was
+//! dropped for one to come. Let the old anchor be restored over the newer one; then it finds
+//!
+//! - *the old one put beside the newer one, the issuer not yet swapped*: the old one is not to come, since it begins and
+//!   ends earlier than the present one. A rotation of the last day is finished, which drops the old one again; of an
+//!   older one nothing is under way, and a new rotation drops both.
+//! - *the issuer swapped back, leafs on their way*: towards the old one, as for every swap; a rotation finishes the
+//!   restore, and brings no anchor of its own.
+//! - *all leafs back, the newer one still in the bundle*: by its dates alone the newer one looks like one to come. But
+//!   the issuer was written by this program and after the trust roots, so the swap is what came last, and the newer
+//!   anchor is left over ([`Standing::is_to_come`](super::Standing::is_to_come)). The mesh rests, and a new rotation
+//!   drops both.
+//! - *trimmed*: the trust roots hold the old one alone, so nothing is to come whoever wrote them when; proxies that still
+//!   trust the newer one (`--leave`) are not asked what is to come. A plain new rotation. That the trust roots are ours
+//!   (`roots_are_ours`) keeps a rotation from a second round only where the present anchor was made within the last day.
+//!   An anchor so young that was restored is taken for one that was just brought in; the answer is that there is nothing
+//!   to do, and `--force`.
+//!
+//! A backup that was taken between extend and swap holds two anchors, and the one to come stays in the bundle. It counts
+//! as to come again where the bundle was written last, and as left over where the issuer was; safe is either.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,7 @@
 //! Plans on a small mesh: the whole walk, every place to pick it up, and what must be refused.
 
+mod back;
+
 use jiff::SignedDuration;
 
 use super::{Goal, Hold, Materials, Next, Refusal, Request, Standing, Step, Trim, Why, gate, next, outlook, steps};

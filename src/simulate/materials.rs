@@ -20,7 +20,7 @@ pub struct Made {
 }
 
 impl World {
-    /// Makes an issuer for `goal`: under a new anchor, or under the present one.
+    /// Makes an issuer for `goal`: under a new anchor, or under the present one. (Nothing is made to go back.)
     ///
     /// # Errors
     /// When they cannot be signed, or the present anchor has no likeness here.
@@ -30,7 +30,7 @@ impl World {
         let name = |layer: &str| format!("{layer}.linkerd.cluster.local {}", now.as_second());
         let root = match goal {
             Goal::Anchor => self.signer.anchor(&Authority { name: &name("root"), from, until: now + anchor })?,
-            Goal::Issuer => {
+            Goal::Issuer | Goal::Back => {
                 let signs =
                     |pair: &&IssuerPair| pair.chain.iter().any(|one| verify::leads_to(&self.issuer.value.chain, one));
                 self.authorities.iter().find(signs).cloned().ok_or(NoLikeness::Untrusted)?

@@ -125,6 +125,11 @@ impl World {
         self.concerns = concerns;
     }
 
+    /// What the issuer Secret holds.
+    pub fn issuer(&self) -> &IssuerPair {
+        &self.issuer.value
+    }
+
     /// Replaces what goes wrong.
     pub fn set_faults(&mut self, faults: Vec<Fault>) {
         self.faults = faults;

@@ -4,7 +4,10 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use crate::{
-    cluster::objects::{CONFIG_MAPS, Kind, SECRETS},
+    cluster::{
+        decode::Object,
+        objects::{CONFIG_MAPS, Kind, SECRETS},
+    },
     mesh::{Fault, Mesh as _, ProbeScope},
     snapshot::{Snapshot, WebhookKind},
 };
@@ -22,6 +25,20 @@ impl LiveMesh {
         let read = stream::iter(reads);
         let found: Vec<Option<Value>> = read.buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().map(without_managers).collect())
+    }
+
+    /// `metadata.uid` of the ConfigMaps among them: what tells this control plane from one in another cluster.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn uids(&self) -> Result<BTreeSet<String>, Fault> {
+        let mut uids = BTreeSet::new();
+        for name in ["linkerd-identity-trust-roots", "linkerd-config"] {
+            let place = Place { kind: CONFIG_MAPS, word: "ConfigMap", namespace: self.namespace(), name };
+            let found: Option<Value> = self.find(place).await?;
+            uids.extend(found.map(|object| Object::new(&object).string("/metadata/uid")).filter(|uid| !uid.is_empty()));
+        }
+        Ok(uids)
     }
 
     async fn export_one(&self, (kind, word, namespace, name): Owned) -> Result<Option<Value>, Fault> {

@@ -3,7 +3,10 @@
 mod make;
 mod request;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,7 +15,7 @@ use crate::{
     error::Error,
     keyfile,
     mesh::IssuerPair,
-    pki::{Certificate, PrivateKey, TrustDomain, authority, verify},
+    pki::{Certificate, Fingerprint, PrivateKey, TrustDomain, authority, verify},
     plan::{self, Goal, Materials, Outlook, Standing, Step, Target},
     snapshot::Snapshot,
     ui::Ui,
@@ -60,6 +63,8 @@ pub(in crate::commands) struct Gathered {
     issuer: Option<IssuerPair>,
     /// A key that has to be written before anything depends on it.
     unwritten: Option<(PathBuf, PrivateKey)>,
+    /// Anchors that stay in the bundle beside it.
+    kept: BTreeSet<Fingerprint>,
 }
 
 impl Keys {
@@ -95,6 +100,20 @@ impl KeyFile {
 }
 
 impl Gathered {
+    /// What a backup gives to go back to.
+    pub(in crate::commands) fn back(
+        anchor: Option<Certificate>,
+        issuer: IssuerPair,
+        kept: BTreeSet<Fingerprint>,
+    ) -> Self {
+        Self { anchor, issuer: Some(issuer), unwritten: None, kept }
+    }
+
+    /// Anchors that stay in the bundle although nothing here needs them.
+    pub(super) fn kept(&self) -> &BTreeSet<Fingerprint> {
+        &self.kept
+    }
+
     /// Certificates for the planner.
     pub(super) fn materials(&self) -> Materials {
         let issuer = self.issuer.as_ref().map(|pair| pair.chain.clone());
@@ -196,7 +215,7 @@ fn brought(settings: &Settings, target: Target<'_>, make: &Make<'_>) -> Result<G
         (None, Some((key, file))) => Some(make.under(&anchor, key, file)?),
         (None, None) => None,
     };
-    Ok(Gathered { anchor: Some(anchor), issuer, unwritten: None })
+    Ok(Gathered { issuer, ..Gathered::towards(&anchor) })
 }
 
 /// What a rotation under way still needs: an issuer under its anchor.

@@ -78,6 +78,11 @@ impl Settings {
         Self::of(Goal::Issuer, keys, None, arguments.common, now)
     }
 
+    /// The settings of `restore`, which brings its own certificates.
+    pub(in crate::commands) fn of_restore(common: RotateArgs, now: Timestamp) -> Self {
+        Self::of(Goal::Back, Keys::default(), None, common, now)
+    }
+
     fn of(goal: Goal, keys: Keys, anchor: Option<LifetimeArg>, common: RotateArgs, now: Timestamp) -> Self {
         // A certificate holds whole seconds.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
@@ -95,6 +100,11 @@ impl Settings {
             common,
             now,
         }
+    }
+
+    /// Whether each step is asked for.
+    pub(in crate::commands) fn is_interactive(&self) -> bool {
+        self.common.interactive
     }
 
     /// Anchors that stay whatever else is decided.
@@ -123,7 +133,7 @@ impl Settings {
             leave: self.common.leave.iter().cloned().collect(),
             answered_for: self.common.answer_for.iter().cloned().collect(),
             force: self.common.force,
-            keep: self.keep(),
+            keep: &self.keep() | gathered.kept(),
             ..Request::new(self.goal, gathered.materials())
         }
     }

@@ -13,20 +13,20 @@ use crate::{
 
 /// How a mesh and a day can be.
 #[derive(Clone, Debug)]
-struct Case {
-    workloads: Vec<(u8, u32)>,
+pub(super) struct Case {
+    pub(super) workloads: Vec<(u8, u32)>,
     replicas: u32,
-    kills: Vec<u32>,
-    conflict: Option<u32>,
-    missed: bool,
-    unseen: Option<usize>,
+    pub(super) kills: Vec<u32>,
+    pub(super) conflict: Option<u32>,
+    pub(super) missed: bool,
+    pub(super) unseen: Option<usize>,
     never_ready: Option<usize>,
     lazy: bool,
-    all: bool,
-    at_once: usize,
+    pub(super) all: bool,
+    pub(super) at_once: usize,
 }
 
-fn cases() -> impl Strategy<Value = Case> {
+pub(super) fn cases() -> impl Strategy<Value = Case> {
     let faults = (
         prop::collection::vec(1_u32..40, 0..4),
         prop::option::of(1_u32..30),
@@ -51,7 +51,7 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-fn mesh(case: &Case) -> Snapshot {
+pub(super) fn mesh(case: &Case) -> Snapshot {
     let mut snapshot = example().unwrap();
     let Source::Found(mesh) = &mut snapshot.mesh else { unreachable!("the example has a mesh") };
     let pattern = mesh.workloads.iter().find(|one| one.name == "web").unwrap().clone();
@@ -117,19 +117,19 @@ fn survive(case: &Case) -> Result<(), String> {
 }
 
 /// A proxy that nobody can see and that is not known to be young is a stated refusal.
-fn is_about_the_unseen(case: &Case, ended: &Result<Done, Stop>) -> bool {
+pub(super) fn is_about_the_unseen(case: &Case, ended: &Result<Done, Stop>) -> bool {
     let breaks = matches!(ended, Err(Stop::Refused(refusal)) if matches!(**refusal, Refusal::Breaks(..)));
     case.unseen.is_some() && breaks
 }
 
-fn whole(scene: &Scene, when: &str) -> Result<(), String> {
+pub(super) fn whole(scene: &Scene, when: &str) -> Result<(), String> {
     let world = scene.simulation.world();
     let refused = world.refused();
     if refused.is_empty() { Ok(()) } else { Err(format!("{when}: {refused:?}")) }
 }
 
 /// A run of all tests tries the same cases each time; `LINKERD_CERTS_SEEDS` tries so many new ones.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let asked: Option<u32> = std::env::var("LINKERD_CERTS_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     let (cases, rng_seed) = asked.map_or((60, RngSeed::Fixed(1)), |cases| (cases, RngSeed::Random));
     ProptestConfig { cases, rng_seed, failure_persistence: None, ..ProptestConfig::default() }

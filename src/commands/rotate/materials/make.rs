@@ -38,7 +38,12 @@ impl Make<'_> {
             }
             None => None,
         };
-        Ok(Gathered { anchor: Some(authority.certificate().clone()), issuer: Some(issuer), unwritten })
+        Ok(Gathered {
+            anchor: Some(authority.certificate().clone()),
+            issuer: Some(issuer),
+            unwritten,
+            ..Gathered::default()
+        })
     }
 
     /// An issuer under an anchor that is there, with its key.
