@@ -51,8 +51,8 @@ fn happened(shown: &str) -> String {
 #[test]
 fn going_on_leads_to_the_end() {
     let mut terminal = begun(HIGH);
-    for step in 1..=22 {
-        asked(&terminal, step, 22);
+    for step in 1..=16 {
+        asked(&terminal, step, 16);
         terminal.press(ENTER);
     }
     assert_eq!(terminal.end().code(), Some(0), "{}", terminal.shows());
@@ -66,8 +66,8 @@ fn going_on_leads_to_the_end() {
 #[test]
 fn nothing_is_garbled_where_the_screen_scrolls() {
     let mut terminal = begun((24, 80));
-    for step in 1..=22 {
-        asked(&terminal, step, 22);
+    for step in 1..=16 {
+        asked(&terminal, step, 16);
         terminal.press(ENTER);
     }
     assert_eq!(terminal.end().code(), Some(0));
@@ -75,18 +75,18 @@ fn nothing_is_garbled_where_the_screen_scrolls() {
     assert!(!shown.contains('█') && !shown.contains('░'), "a bar was left behind:\n{shown}");
     let steps: Vec<&str> = shown.lines().filter(|line| line.starts_with("Step ")).collect();
     assert_eq!(steps.len(), 22, "{shown}");
-    assert_eq!(shown.lines().filter(|line| *line == "What now: go on").count(), 22, "{shown}");
+    assert_eq!(shown.lines().filter(|line| *line == "What now: go on").count(), 16, "{shown}");
 }
 
 #[test]
 fn stopped_in_the_middle_it_says_how_to_go_on_and_how_to_go_back() {
     let mut terminal = begun(HIGH);
     for step in 1..=4 {
-        asked(&terminal, step, 22);
+        asked(&terminal, step, 16);
         terminal.press(ENTER);
     }
-    asked(&terminal, 5, 22);
-    answer(&terminal, "Step 5 of 22, ", &["show the change", "stop here"]);
+    asked(&terminal, 5, 16);
+    answer(&terminal, "Step 5 of 16, ", &["show the change", "stop here"]);
     assert_eq!(terminal.end().code(), Some(130));
     assert!(terminal.has_cursor());
     insta::assert_snapshot!("stopped_80", happened(&terminal.shows()));
@@ -95,29 +95,29 @@ fn stopped_in_the_middle_it_says_how_to_go_on_and_how_to_go_back() {
 #[test]
 fn a_change_is_shown_before_it_is_made() {
     let terminal = begun(HIGH);
-    for step in 1..=7 {
-        asked(&terminal, step, 22);
+    for step in 1..=5 {
+        asked(&terminal, step, 16);
         terminal.press(ENTER);
     }
-    asked(&terminal, 8, 22);
-    answer(&terminal, "Step 8 of 22, ", &["show the change"]);
+    asked(&terminal, 6, 16);
+    answer(&terminal, "Step 6 of 16, ", &["show the change"]);
     // The question comes again, under what was shown.
     terminal.wait_for("(a private key, not shown)", "> go on");
     let shown = terminal.shows();
     assert!(!shown.contains("PRIVATE KEY"), "{shown}");
-    let (_, change) = shown.split_once("Step 8 of 22, ").unwrap();
+    let (_, change) = shown.split_once("Step 6 of 16, ").unwrap();
     insta::assert_snapshot!("shown_80", steady(change));
 }
 
 #[test]
 fn the_trim_may_be_skipped() {
     let mut terminal = begun(HIGH);
-    for step in 1..=18 {
-        asked(&terminal, step, 22);
+    for step in 1..=14 {
+        asked(&terminal, step, 16);
         terminal.press(ENTER);
     }
-    asked(&terminal, 19, 22);
-    answer(&terminal, "Step 19 of 22, ", &["show the change", "skip"]);
+    asked(&terminal, 15, 16);
+    answer(&terminal, "Step 15 of 16, ", &["show the change", "skip"]);
     assert_eq!(terminal.end().code(), Some(0));
     let shown = terminal.shows();
     assert!(shown.contains("10 workloads still trust the old anchor, which signs nothing now"), "{shown}");
@@ -126,15 +126,15 @@ fn the_trim_may_be_skipped() {
 #[test]
 fn ctrl_c_at_a_question_stops_there() {
     let mut terminal = begun(HIGH);
-    asked(&terminal, 1, 22);
+    asked(&terminal, 1, 16);
     terminal.press(ENTER);
-    asked(&terminal, 2, 22);
+    asked(&terminal, 2, 16);
     terminal.press(CTRL_C);
     assert_eq!(terminal.end().code(), Some(130));
     assert!(terminal.has_cursor());
     let shown = terminal.shows();
     assert!(shown.contains("Stopped as asked.") && !shown.contains("Ctrl-C again"), "{shown}");
-    assert!(!shown.contains("Step 3 of 22"), "{shown}");
+    assert!(!shown.contains("Step 3 of 16"), "{shown}");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_keys_place_is_asked_for() {
     terminal.press("vault/root.key");
     terminal.wait_for("File", "vault/root.key");
     terminal.press(ENTER);
-    asked(&terminal, 1, 22);
+    asked(&terminal, 1, 16);
     assert!(terminal.shows().contains("a rotation would write vault/root.key now"), "{}", terminal.shows());
     terminal.press(CTRL_C);
     assert_eq!(terminal.end().code(), Some(130));
@@ -166,8 +166,8 @@ fn ctrl_c_at_the_keys_place_ends_before_anything_begins() {
 #[test]
 fn an_issuers_rotation_asks_for_no_key() {
     let mut terminal = rehearse(&["rotate-issuer"], HIGH);
-    for step in 1..=8 {
-        asked(&terminal, step, 8);
+    for step in 1..=6 {
+        asked(&terminal, step, 6);
         terminal.press(ENTER);
     }
     assert_eq!(terminal.end().code(), Some(0));
