@@ -74,7 +74,7 @@ fn nothing_is_garbled_where_the_screen_scrolls() {
     let shown = terminal.showed();
     assert!(!shown.contains('█') && !shown.contains('░'), "a bar was left behind:\n{shown}");
     let steps: Vec<&str> = shown.lines().filter(|line| line.starts_with("Step ")).collect();
-    assert_eq!(steps.len(), 22, "{shown}");
+    assert_eq!(steps.len(), 16, "{shown}");
     assert_eq!(shown.lines().filter(|line| *line == "What now: go on").count(), 16, "{shown}");
 }
 
