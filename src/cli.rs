@@ -5,6 +5,7 @@ mod cluster;
 mod generate;
 mod rehearse;
 mod rotate;
+mod status;
 mod value;
 
 use std::{ffi::OsString, path::Path};
@@ -16,6 +17,7 @@ pub use cluster::ClusterArgs;
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use rotate::{RotateAnchorArgs, RotateArgs, RotateIssuerArgs};
+pub use status::{StatusArgs, StatusFormat};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
@@ -39,6 +41,8 @@ pub struct Cli {
 pub enum Verb {
     /// Look at every certificate and every copy of the trust bundle
     Check(Box<CheckArgs>),
+    /// Show the PKI as a tree, where a rotation stands, and what comes next
+    Status(Box<StatusArgs>),
     /// Make the trust anchor and the identity issuer of a new install
     Generate(Box<GenerateArgs>),
     /// Replace the trust anchor, and the issuer with it (in work: hidden until it is tested end to end)

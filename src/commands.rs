@@ -6,6 +6,7 @@ mod key;
 mod observe;
 mod rehearse;
 mod rotate;
+mod status;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -75,6 +76,7 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         Verb::RotateIssuer(arguments) => {
             runtime()?.block_on(rotate::rotate(rotate::Settings::of_issuer(*arguments, Timestamp::now()), ui))
         }
+        Verb::Status(arguments) => runtime()?.block_on(status::status(status::Settings::resolve(*arguments), ui)),
         Verb::Version(arguments) => version::version(arguments.output, ui),
     }
 }
