@@ -162,6 +162,7 @@ fn with_answer<T>(
     let snapshot = &seen.snapshot;
     let standing = Standing::of(snapshot, &seen.rollouts);
     let progress = plan::progress(&standing);
+    let held = trust::held(snapshot);
     let mut tree = Tree::of(snapshot, &seen.rollouts);
     if let Some(namespace) = namespace {
         scope::exists(snapshot, namespace)?;
@@ -170,7 +171,8 @@ fn with_answer<T>(
     then(&Answer {
         snapshot,
         tree,
-        proxies: progress.proxies(&trust::held(snapshot)),
+        proxies: progress.proxies(&held),
+        refusing: progress.refusing(&held),
         progress,
         owned: plan::owned(snapshot),
         outside: standing.outside,

@@ -179,7 +179,18 @@ impl Progress {
         }))
     }
 
-    /// The same of a whole workload: one of its proxies that has not done it is enough for a no.
+    /// How many proxies are known to refuse the leafs that the issuer in the Secret signs. Before the swap those who have
+    /// not loaded the new anchor refuse nothing.
+    pub fn refusing(&self, held: &[Held<'_>]) -> u64 {
+        let Some(anchor) = &self.anchor else { return 0 };
+        if matches!(self.stage, Stage::Unknown | Stage::Extend | Stage::Ready) {
+            return 0;
+        }
+        let refuses = |held: &&Held<'_>| held.bundle.is_some_and(|bundle| !bundle.contains(anchor));
+        held.iter().filter(refuses).map(|held| u64::from(held.pods)).sum()
+    }
+
+    /// Whether a whole workload has done it: one of its proxies that has not done it is enough for a no.
     fn of_party(&self, party: &Party) -> Option<bool> {
         let mut all = Some(true);
         for trusts in &party.trusts {

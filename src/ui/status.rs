@@ -40,6 +40,8 @@ pub struct Answer<'a> {
     pub progress: Progress,
     /// How many proxies have done what the stage is about.
     pub proxies: Count,
+    /// How many proxies are known to refuse what the issuer in the Secret signs.
+    pub refusing: u64,
     /// Objects that something else would write back, each with who does.
     pub owned: Vec<String>,
     /// Verifiers outside of the cluster.

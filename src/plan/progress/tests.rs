@@ -149,6 +149,19 @@ fn an_anchor_in_use_that_the_roots_lack_is_named() {
 }
 
 #[test]
+fn proxies_that_do_not_trust_the_anchor_of_the_issuer_are_counted() {
+    let mut scene = Scene::new();
+    assert_eq!(progress(&scene.standing()).refusing(&trust::held(&scene.mesh.snapshot)), 0);
+    scene.mesh.roots().bundle = Some(Bundle::of([scene.anchor.certificate.clone()]));
+    scene.mesh.set_issuer(&scene.issuer);
+    // Nobody was asked: that leafs of the old issuer are still around is not known, what the specs hold is.
+    scene.mesh.snapshot.probes.clear();
+    let progress = progress(&scene.standing());
+    assert_eq!(progress.stage, Stage::Refresh);
+    assert_eq!(progress.refusing(&trust::held(&scene.mesh.snapshot)), 4);
+}
+
+#[test]
 fn without_an_anchor_for_the_issuer_no_stage_is_told() {
     let mut scene = Scene::new();
     scene.mesh.set_issuer(&scene.issuer);

@@ -34,6 +34,8 @@ pub struct Document<'a> {
     summary: String,
     /// What is under way; `null` at rest and where it cannot be told.
     rotation: Option<Rotation>,
+    /// How many proxies are known to refuse what the issuer in the Secret signs.
+    refusing: u64,
     /// What comes next.
     next: Ahead,
     /// How many proxies there are and how many were asked.
@@ -70,6 +72,8 @@ struct Rotation {
     issuer: Option<Fingerprint>,
     /// The other anchors that are still around.
     others: Vec<Fingerprint>,
+    /// Anchors that something alive depends on and that the trust roots do not hold: new proxies would refuse it.
+    lacking: Vec<Fingerprint>,
     /// Proxies that have done what the stage is about.
     proxies: Count,
     /// Workloads all of whose proxies have.
@@ -191,9 +195,11 @@ pub(super) fn of<'a>(answer: &'a Answer<'_>) -> Document<'a> {
             anchor: progress.anchor.as_ref().map(Certificate::fingerprint),
             issuer: progress.issuer.as_ref().map(Certificate::fingerprint),
             others: progress.others.iter().map(Certificate::fingerprint).collect(),
+            lacking: progress.lacking.iter().map(Certificate::fingerprint).collect(),
             proxies: answer.proxies.into(),
             workloads: progress.workloads.into(),
         }),
+        refusing: answer.refusing,
         next: ahead(answer),
         proxies: Proxies {
             pods: mesh.map(crate::snapshot::Mesh::pods),

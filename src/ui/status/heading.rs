@@ -14,9 +14,9 @@ use crate::ui::{look::Tone, text::wrap};
 pub(super) fn render(answer: &Answer<'_>, look: Look) -> String {
     let stage = answer.stage();
     let tone = match answer.progress.stage {
-        Stage::Rest => Tone::Good,
         Stage::Unknown => Tone::Critical,
-        Stage::Extend if !answer.progress.lacking.is_empty() => Tone::Critical,
+        _ if answer.is_at_risk() || answer.expired().is_some() => Tone::Critical,
+        Stage::Rest => Tone::Good,
         _ => Tone::Warning,
     };
     let mut out = String::new();
@@ -87,7 +87,11 @@ fn seen(answer: &Answer<'_>) -> String {
     let workloads = count(mesh.workloads.len() as u64, "workload");
     let parts = [
         Some(format!("{proxies} of {workloads}")),
-        Some(if asked == 0 { "none of them asked".to_owned() } else { format!("{asked} of them asked") }),
+        Some(match asked {
+            0 => "none of them asked".to_owned(),
+            _ if answer.asks_all() => "all of them asked".to_owned(),
+            some => format!("{some} of them asked"),
+        }),
         (silent > 0).then(|| format!("{silent} without an answer")),
         answer.namespace.map(|namespace| format!("below only those of the control plane and of namespace {namespace}")),
         (!mesh.only.is_empty()).then(|| format!("pods outside of {} may not be listed", mesh.only.join(" and "))),

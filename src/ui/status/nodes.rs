@@ -63,10 +63,12 @@ struct Draw<'a> {
 impl Draw<'_> {
     fn anchor(&self, anchor: &AnchorNode) -> Node {
         let proxies = self.answer.all_proxies();
+        let unseen = self.unseen_bundles();
+        let unseen = if unseen == 0 { String::new() } else { format!("; {unseen} were not seen") };
         let loaded = match anchor.loaded_by {
-            0 => "seen in no proxy".to_owned(),
+            0 => format!("seen in no proxy{unseen}"),
             by if by == proxies => format!("loaded by all {}", count(proxies, "prox/y/ies")),
-            by => format!("loaded by {by} of {}", count(proxies, "prox/y/ies")),
+            by => format!("loaded by {by} of {}{unseen}", count(proxies, "prox/y/ies")),
         };
         let held = self.held(anchor.in_roots, "the trust roots", &anchor.places, |values| values.anchors.is_some());
         let label = format!("{}  {}", anchor.mark, anchor.certificate.name());
@@ -95,6 +97,14 @@ impl Draw<'_> {
         let print = certificate.fingerprint();
         node.children = issuer.leafs.iter().map(|group| self.group(group, Some(print), true)).collect();
         node
+    }
+
+    /// Proxies of which it is not known what they trust.
+    fn unseen_bundles(&self) -> u64 {
+        let tree = &self.answer.tree;
+        let issuers = tree.anchors.iter().flat_map(|anchor| &anchor.issuers).chain(&tree.unanchored);
+        let groups = issuers.flat_map(|issuer| &issuer.leafs).chain(&tree.unseen);
+        groups.filter(|group| group.trusts.is_none()).map(LeafGroup::proxies).sum()
     }
 
     /// An authority with its name, fingerprint and end.
@@ -142,6 +152,7 @@ impl Draw<'_> {
         let names = |places: &[&Place]| together(places.iter().map(|place| place.short(home)));
         match (in_source, with.is_empty(), without.is_empty()) {
             (true, true, true) => format!("in {source}"),
+            (true, false, true) if source.ends_with('s') => format!("in {source} and their copies"),
             (true, false, true) => format!("in {source} and its copies"),
             (true, _, false) => format!("in {source}, but not in {}", names(&without)),
             (false, true, _) => format!("not in {source}"),
@@ -158,7 +169,8 @@ impl Draw<'_> {
             (true, 1) => ", whose proxy trusts ",
             (true, _) => ", whose proxies trust ",
         };
-        let trusts = group.trusts.as_ref().map_or_else(|| "what was not seen".to_owned(), |set| self.marks(set));
+        let trusts =
+            group.trusts.as_ref().map_or_else(|| "anchors that were not seen".to_owned(), |set| self.marks(set));
         let due = self.is_due(group.trusts.as_ref(), issuer);
         let end = group.first_end.map(|end| {
             let left = end.duration_since(self.answer.snapshot.taken_at);

@@ -1,7 +1,7 @@
 //! Stages and what comes next, in words.
 
 use crate::{
-    findings::span,
+    findings::{moment, span},
     mesh::Obstacle,
     pki::{Certificate, lifetime::Stage as Life},
     plan::{Count, Goal, Next, Refusal, Stage, Step, Why},
@@ -20,15 +20,36 @@ impl Answer<'_> {
         self.snapshot.mesh.found().map_or(0, crate::snapshot::Mesh::pods)
     }
 
+    fn sees_no_leaf(&self) -> bool {
+        let issuers = self.tree.anchors.iter().flat_map(|anchor| &anchor.issuers);
+        issuers.chain(&self.tree.unanchored).all(|issuer| issuer.leafs.is_empty())
+    }
+
     /// Whether every proxy was asked.
     pub(super) fn asks_all(&self) -> bool {
         u64::try_from(self.snapshot.probes.len()).is_ok_and(|asked| asked >= self.all_proxies())
+    }
+
+    /// Whether live proxies refuse each other, or would refuse new ones.
+    pub(super) fn is_at_risk(&self) -> bool {
+        self.refusing > 0 || (self.progress.stage == Stage::Extend && !self.progress.lacking.is_empty())
+    }
+
+    /// What has expired, of a mesh at rest.
+    pub(super) fn expired(&self) -> Option<(&'static str, &Certificate)> {
+        let ends = |one: &Certificate| self.snapshot.taken_at > one.lifetime().not_after;
+        let (anchor, issuer) = (self.progress.anchor.as_ref(), self.progress.issuer.as_ref());
+        let anchor = anchor.map(|one| ("anchor", one)).into_iter();
+        let mut all = anchor.chain(issuer.map(|one| ("issuer", one))).filter(|(_, one)| ends(one));
+        all.next().filter(|_| self.progress.stage == Stage::Rest)
     }
 
     /// The stage in a word or two.
     pub(super) fn stage(&self) -> &'static str {
         match self.progress.stage {
             Stage::Unknown => "UNKNOWN",
+            _ if self.is_at_risk() => "AT RISK",
+            Stage::Rest if self.expired().is_some() => "EXPIRED",
             Stage::Rest => "AT REST",
             Stage::Extend => "EXTENDING",
             Stage::Ready => "READY TO SWAP",
@@ -44,16 +65,25 @@ impl Answer<'_> {
         let anchor = progress.anchor.as_ref().map_or_else(String::new, |anchor| self.anchor(anchor));
         let issuer = progress.issuer.as_ref().map_or_else(|| "the issuer in the Secret".to_owned(), issuer);
         let others = together(progress.others.iter().map(|other| self.anchor(other)));
+        if let Some((what, expired)) = self.expired().filter(|_| !self.is_at_risk()) {
+            return format!("the {what} ended at {}", moment(expired.lifetime().not_after));
+        }
         match progress.stage {
+            _ if self.refusing > 0 => format!(
+                "{} of {} do not trust {anchor}, which the issuer in the Secret comes from",
+                self.refusing,
+                count(self.proxies.of, "prox/y/ies")
+            ),
             Stage::Unknown => match (self.hidden.first(), &progress.next) {
                 (Some(hidden), _) => hidden.clone(),
                 (None, Next::Refuse(Refusal::Unseen(why) | Refusal::Unfit(why))) => why.clone(),
                 _ => "where the mesh is on its way cannot be told".to_owned(),
             },
+            Stage::Rest if self.sees_no_leaf() => format!("{anchor} vouches for the issuer; no leaf was seen"),
             Stage::Rest => format!("{anchor} vouches for everything that was seen"),
-            Stage::Extend if !progress.lacking.is_empty() => {
+            Stage::Extend if self.is_at_risk() => {
                 let lacking = together(progress.lacking.iter().map(|one| self.anchor(one)));
-                format!("the trust roots lack {lacking}, on which leafs or the issuer still depend")
+                format!("the trust roots lack {lacking}, which leafs or the issuer still come from")
             }
             Stage::Extend => format!("{} loaded {anchor}", self.have("prox/y/ies")),
             Stage::Ready => format!("every proxy has loaded {anchor}, and the issuer is not yet one of it"),
@@ -91,7 +121,7 @@ impl Answer<'_> {
     pub(super) fn way(&self) -> Option<String> {
         let Count { done, of, .. } = self.proxies;
         let now = self.progress.stage;
-        if matches!(now, Stage::Unknown | Stage::Rest) {
+        if matches!(now, Stage::Unknown | Stage::Rest) || self.is_at_risk() {
             return None;
         }
         let all =
@@ -122,10 +152,12 @@ impl Answer<'_> {
         let verb = if self.progress.goal == Goal::Issuer { "rotate-issuer" } else { "rotate-anchor" };
         let mut lines = match &self.progress.next {
             Next::Do(step) => vec![format!("{}; `{verb}` goes on from here", run::title(step))],
-            Next::Hold(holds) => holds
-                .iter()
-                .map(|hold| format!("an operator sees to {}: {}", hold.workload, obstacle(hold.obstacle, true)))
-                .collect(),
+            Next::Hold(holds) => {
+                let more = holds.len().saturating_sub(SOME);
+                let named = holds.iter().take(SOME);
+                let named = named.map(|hold| format!("an operator sees to {}: {}", hold.workload, why(hold.obstacle)));
+                named.chain((more > 0).then(|| format!("and to {more} more, below"))).collect()
+            }
             Next::Done(done) if done.trusting_old.is_empty() => self.at_rest(with_time),
             Next::Done(done) => vec![format!(
                 "nothing that this program can do: {} {} what is too much when replaced",
@@ -136,6 +168,9 @@ impl Answer<'_> {
         };
         if let Next::Do(Step::Restart { why: Why::Refresh, .. }) = self.progress.next {
             lines.push("or wait: each proxy renews its leaf after 70 % of its lifetime".to_owned());
+        }
+        if self.is_at_risk() {
+            lines.insert(0, "`check` says who refuses whom, and the way out".to_owned());
         }
         if let (Some(owned), false) = (self.owned.first(), self.progress.stage == Stage::Rest) {
             lines.push(format!("not from here: {owned}"));
@@ -181,7 +216,7 @@ impl Answer<'_> {
         let owners = self.snapshot.issuer.found().map_or(&[][..], |secret| &secret.meta.owners);
         let renewed = is_issuer && owners.iter().any(|owner| matches!(owner, Owner::CertManager { .. }));
         vec![match lifetime.stage(now, &self.thresholds) {
-            Life::Expired => format!("the {what} expired {on}: `check` says what to do"),
+            Life::Expired => "`check` says what to do".to_owned(),
             _ if renewed => format!("nothing is under way; cert-manager renews the issuer, which ends {when}"),
             Life::Fine => format!("nothing is under way; the {what} ends first, {when}: {verb} before then"),
             _ => format!("{verb} soon: the {what} ends {when}"),
@@ -199,14 +234,18 @@ fn issuer(certificate: &Certificate) -> String {
 
 /// Why a workload is not restarted from here; `due` where it has to be replaced now.
 pub(super) fn obstacle(obstacle: Obstacle, due: bool) -> String {
-    let why = match obstacle {
+    let what = if due { "must be replaced by hand" } else { "not restarted from here" };
+    format!("{what}: {}", why(obstacle))
+}
+
+fn why(obstacle: Obstacle) -> &'static str {
+    match obstacle {
         Obstacle::Paused => "the Deployment is paused",
         Obstacle::InjectedByHand => "the proxy stands in its own template",
         Obstacle::Bare => "a bare pod",
         Obstacle::Job => "a Job, whose pods run to their end",
         Obstacle::Unknown => "a controller that is not known here",
-    };
-    if due { format!("must be replaced by hand: {why}") } else { format!("not restarted from here: {why}") }
+    }
 }
 
 /// The first of many names, and how many more there are.
