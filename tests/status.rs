@@ -123,7 +123,7 @@ impl Watched {
     /// The next line that tells a stage.
     fn stage(&self) -> String {
         loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(60)).unwrap();
+            let line = self.lines.recv_timeout(Duration::from_mins(1)).unwrap();
             if line.starts_with("stage ") {
                 return line;
             }
@@ -166,7 +166,7 @@ fn a_mesh_that_cannot_be_read_for_a_while_ends_no_watch() {
     let watched = Watched::of(HEALTHY);
     assert!(watched.stage().starts_with("stage AT REST"));
     std::fs::remove_file(watched.folder.path().join("mesh.json")).unwrap();
-    let said = watched.said.recv_timeout(Duration::from_secs(60)).unwrap();
+    let said = watched.said.recv_timeout(Duration::from_mins(1)).unwrap();
     assert!(said.starts_with("cannot read it now"), "{said}");
     watched.put(TRIMMED);
     assert!(watched.stage().starts_with("stage AT RISK"));

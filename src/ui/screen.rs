@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::Look;
+use super::{Look, text::wrap};
 use crate::{cli::ColorChoice, error::Error};
 
 /// A place on stdout for text that changes.
@@ -37,17 +37,21 @@ impl Screen {
         self.terminal.is_some()
     }
 
-    /// Shows `text` in place of what stands there, or below it. Returns whether anybody reads on.
+    /// Shows `text` in place of what stands there, or below it; `lost` is why it is not newer. Returns whether anybody
+    /// reads on.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn show(&mut self, text: &str) -> Result<bool, Error> {
+    pub fn show(&mut self, text: &str, lost: Option<&str>) -> Result<bool, Error> {
         let out = match &self.terminal {
             None => text.to_owned(),
             Some(terminal) => {
                 let (rows, columns) = terminal.size();
                 let (rows, columns) = (usize::from(rows), usize::from(columns));
-                let (out, lines) = frame(text, self.drawn, rows, columns);
+                // First, since what is taller than the terminal loses its end.
+                let said =
+                    lost.map(|lost| wrap("Cannot be read now: ", lost, self.look().text_width()).join("\n") + "\n\n");
+                let (out, lines) = frame(&(said.unwrap_or_default() + text), self.drawn, rows, columns);
                 self.drawn = Some((columns, lines));
                 out
             }

@@ -37,8 +37,8 @@ async fn looking(settings: &Settings, every: Duration, ui: &Ui, screen: &mut Scr
         let now = essence(&seen, settings)?;
         let changed = before.as_ref() != Some(&now);
         if changed || screen.redraws() {
-            let text = block(&seen, settings, screen, before.is_some(), lost.as_deref())?;
-            if !screen.show(&text)? {
+            let text = block(&seen, settings, screen, before.is_some())?;
+            if !screen.show(&text, lost.as_deref())? {
                 return Ok(ExitStatus::Fine);
             }
         }
@@ -62,18 +62,9 @@ async fn looking(settings: &Settings, every: Duration, ui: &Ui, screen: &mut Scr
 }
 
 /// What is shown of one look; where it follows another one, with what sets it off.
-fn block(
-    seen: &Seen,
-    settings: &Settings,
-    screen: &Screen,
-    follows: bool,
-    lost: Option<&str>,
-) -> Result<String, Error> {
-    let mut text = shown(seen, settings, screen.look())?;
+fn block(seen: &Seen, settings: &Settings, screen: &Screen, follows: bool) -> Result<String, Error> {
+    let text = shown(seen, settings, screen.look())?;
     if screen.redraws() {
-        if let Some(lost) = lost {
-            text += &format!("\nCannot be read now: {lost}\n");
-        }
         return Ok(text);
     }
     Ok(match settings.format {

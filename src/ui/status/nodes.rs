@@ -71,8 +71,7 @@ impl Draw<'_> {
             by => format!("loaded by {by} of {}{unseen}", count(proxies, "prox/y/ies")),
         };
         let held = self.held(anchor.in_roots, "the trust roots", &anchor.places, |values| values.anchors.is_some());
-        let label = format!("{}  {}", anchor.mark, anchor.certificate.name());
-        let mut node = self.authority(&format!("{} ", anchor.mark), &anchor.certificate, label);
+        let mut node = self.authority(&anchor.mark, &anchor.certificate);
         node = node.with(format!("{held}; {loaded}"), None);
         node.children = anchor.issuers.iter().map(|issuer| self.issuer(issuer)).collect();
         node
@@ -80,7 +79,7 @@ impl Draw<'_> {
 
     fn issuer(&self, issuer: &IssuerNode) -> Node {
         let Some(certificate) = issuer.certificate() else { return Node::default() };
-        let mut node = self.authority("issuer ", certificate, format!("issuer {}", certificate.name()));
+        let mut node = self.authority("issuer", certificate);
         let held = self.held(issuer.in_secret, "the Secret", &issuer.places, |values| values.issuer.is_some());
         let signs = match (issuer.signs, issuer.in_secret) {
             (true, true) => "; identity signs with it",
@@ -108,11 +107,11 @@ impl Draw<'_> {
     }
 
     /// An authority with its name, fingerprint and end.
-    fn authority(&self, lead: &str, certificate: &Certificate, label: String) -> Node {
-        let text = format!("{lead}{} ({})", certificate.name(), short(certificate));
+    fn authority(&self, lead: &str, certificate: &Certificate) -> Node {
+        let label = format!("{lead} {}", certificate.name());
+        let text = format!("{label} ({})", short(certificate));
         let stage = certificate.lifetime().stage(self.answer.snapshot.taken_at, &self.answer.thresholds);
         let tone = Tone::of_stage(stage);
-        let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut node = Node { text, painted: Some((label, tone.unwrap_or(Tone::Strong))), ..Node::default() };
         node = node.with(self.ends(certificate.lifetime(), stage), tone);
         if self.detail == Detail::All {

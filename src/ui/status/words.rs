@@ -126,9 +126,8 @@ impl Answer<'_> {
         }
         let all =
             [("extend", Stage::Extend), ("swap", Stage::Swap), ("refresh", Stage::Refresh), ("trim", Stage::Trim)];
-        let from = if self.progress.goal == Goal::Issuer { 1 } else { 0 };
-        let to = if self.progress.goal == Goal::Issuer { 3 } else { 4 };
-        let steps = all[from..to].iter().map(|(word, stage)| match now.cmp(stage) {
+        let shown = if self.progress.goal == Goal::Issuer { &all[1..3] } else { &all[..] };
+        let steps = shown.iter().map(|(word, stage)| match now.cmp(stage) {
             std::cmp::Ordering::Greater => format!("{word}: done"),
             std::cmp::Ordering::Equal if now == Stage::Swap => format!("{word}: now"),
             std::cmp::Ordering::Equal => format!("{word}: {done} of {of}"),
