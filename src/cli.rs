@@ -7,6 +7,7 @@ mod generate;
 mod rehearse;
 mod restore;
 mod rotate;
+mod status;
 mod value;
 
 use std::{ffi::OsString, path::Path};
@@ -20,6 +21,7 @@ pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAncho
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
+pub use status::{StatusArgs, StatusFormat};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
@@ -43,6 +45,8 @@ pub struct Cli {
 pub enum Verb {
     /// Look at every certificate and every copy of the trust bundle
     Check(Box<CheckArgs>),
+    /// Show the PKI as a tree, where a rotation stands, and what comes next
+    Status(Box<StatusArgs>),
     /// Make the trust anchor and the identity issuer of a new install
     Generate(Box<GenerateArgs>),
     /// See what is due, and rotate the trust anchor or the issuer

@@ -8,6 +8,7 @@ mod observe;
 mod rehearse;
 mod restore;
 mod rotate;
+mod status;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -85,6 +86,7 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         Verb::RotateIssuer(arguments) => {
             runtime()?.block_on(rotate::rotate(rotate::Settings::of_issuer(*arguments, Timestamp::now()), ui))
         }
+        Verb::Status(arguments) => runtime()?.block_on(status::status(status::Settings::resolve(*arguments), ui)),
         Verb::Version(arguments) => version::version(arguments.output, ui),
     }
 }

@@ -3,6 +3,7 @@
 
 mod collect;
 mod sources;
+mod tree;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use crate::{
 };
 
 pub use sources::{SourceRow, State, sources};
+pub use tree::{AnchorNode, Holder, IssuerNode, LeafGroup, Tree};
 
 /// A distinct certificate, or a group of leafs under one issuer.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,8 +18,8 @@
 //! * [`snapshot`]: what was observed of one mesh; every source found, missing, forbidden or failed; never a private key.
 //! * [`trust`]: who verifies with which bundle and who presents which chain: the trust matrix.
 //! * [`findings`]: rules over a snapshot; stable codes, evidence, what to do next; causes before consequences.
-//! * [`inventory`]: every certificate of a snapshot, once, with all places that hold it.
-//! * [`plan`]: the next step from where a mesh stands, and the gate that it has to pass.
+//! * [`inventory`]: every certificate of a snapshot, once, with all places that hold it; and the tree of them.
+//! * [`plan`]: the next step from where a mesh stands, the gate that it has to pass, and the stage that it is in.
 //! * [`event`]: what happens while a plan is carried out; [`record`]: the same, kept for a change ticket.
 //!
 //! **The port**

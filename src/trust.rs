@@ -5,6 +5,7 @@
 //! spec only refers to the ConfigMap, the proxy's start against the ConfigMap's last change: a later start proves what
 //! is loaded, an earlier one that it may be old. What is left is unknown, and nothing is concluded from it.
 
+mod held;
 mod refused;
 mod serving;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::{
     snapshot::{BundleRef, Mesh, PodGroup, Probe, Snapshot, Workload},
 };
 
+pub use held::{Held, held};
 pub use refused::{Refused, refused};
 pub use serving::{Serving, serving};
 

@@ -10,6 +10,8 @@ mod look;
 mod prompt;
 pub mod restore;
 pub mod run;
+mod screen;
+pub mod status;
 mod text;
 
 use std::{
@@ -22,15 +24,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::{cli::GlobalArgs, error::Error, execute::Stop};
+use crate::{
+    cli::{ColorChoice, GlobalArgs},
+    error::Error,
+    execute::Stop,
+};
 
 pub use look::Look;
+pub use screen::Screen;
 
 /// The terminal, or whatever stands in its place.
 #[derive(Debug)]
 pub struct Ui {
     stdout: Look,
     stderr: Look,
+    color: ColorChoice,
     verbose: u8,
     /// What is drawn again and again at the bottom of the terminal. Whatever else is written goes above it.
     bar: Mutex<Option<ProgressBar>>,
@@ -46,6 +54,7 @@ impl Ui {
         Self {
             stdout: Look::of(&console::Term::stdout(), arguments.color),
             stderr: Look::of(&console::Term::stderr(), arguments.color),
+            color: arguments.color,
             verbose: arguments.verbose,
             bar: Mutex::default(),
         }
@@ -72,6 +81,11 @@ impl Ui {
     /// How stderr takes text.
     pub fn stderr(&self) -> Look {
         self.stderr
+    }
+
+    /// A place on stdout for what is looked at again and again; `redraw` is whether it is drawn over where it can be.
+    pub fn screen(&self, redraw: bool) -> Screen {
+        Screen::new(self.color, redraw)
     }
 
     /// Starts the log: nothing at all unless it was asked for.
@@ -111,8 +125,7 @@ impl Ui {
     /// # Errors
     /// When it cannot be written.
     pub fn json(&self, document: &impl Serialize) -> Result<(), Error> {
-        let json = serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
-        self.data(&(text::escape_controls(&json) + "\n"))
+        self.data(&json(document)?)
     }
 
     /// Writes a document to stdout as YAML.
@@ -120,8 +133,7 @@ impl Ui {
     /// # Errors
     /// When it cannot be written.
     pub fn yaml(&self, document: &impl Serialize) -> Result<(), Error> {
-        let yaml = serde_yaml_ng::to_string(document).map_err(|error| Error::Output(io::Error::other(error)))?;
-        self.data(&yaml)
+        self.data(&yaml(document)?)
     }
 
     /// Says on stderr why there is no answer.
@@ -164,6 +176,23 @@ impl Ui {
         spinner.enable_steady_tick(Duration::from_millis(100));
         Progress(Some(spinner))
     }
+}
+
+/// A document as JSON, with a final line feed.
+///
+/// # Errors
+/// When it cannot be written so.
+pub fn json(document: &impl Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
+    Ok(text::escape_controls(&json) + "\n")
+}
+
+/// A document as YAML.
+///
+/// # Errors
+/// When it cannot be written so.
+pub fn yaml(document: &impl Serialize) -> Result<String, Error> {
+    serde_yaml_ng::to_string(document).map_err(|error| Error::Output(io::Error::other(error)))
 }
 
 impl Drop for Progress {

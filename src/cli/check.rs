@@ -18,7 +18,7 @@ Exit status:
   130 interrupted";
 
 /// What means nothing to a saved snapshot.
-const LIVE_ONLY: [&str; 7] =
+pub(super) const LIVE_ONLY: [&str; 7] =
     ["context", "kubeconfig", "linkerd_namespace", "as_user", "as_groups", "request_timeout", "probe"];
 
 /// `check`.

@@ -49,6 +49,9 @@ pub struct RestoreArgs {
     /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub answer_for: Vec<String>,
+    /// Where proxies refuse each other already, go on although more of them do until the last has been restarted
+    #[arg(long)]
+    pub accept_refusals: bool,
     /// How long to wait for what only an operator can replace, such as 10m
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = value::request_timeout)]
     pub hold: std::time::Duration,
@@ -91,6 +94,7 @@ impl RestoreArgs {
             hold: self.hold,
             backup_dir: self.backup_dir,
             force: false,
+            accept_refusals: self.accept_refusals,
             interactive: self.interactive,
             keep_anchor: self.keep_anchor,
             rollout_timeout: self.rollout_timeout,

@@ -159,6 +159,9 @@ pub struct RotateArgs {
     /// cluster, a machine outside; may be given more than once
     #[arg(long, value_name = "FINGERPRINT")]
     pub keep_anchor: Vec<crate::pki::Fingerprint>,
+    /// Where proxies refuse each other already, go on although more of them do until the last has been restarted
+    #[arg(long)]
+    pub accept_refusals: bool,
     /// How long to wait for what only an operator can replace, such as 10m
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = value::request_timeout)]
     pub hold: std::time::Duration,

@@ -1,6 +1,6 @@
 //! `check`: every certificate and every copy of the trust bundle, what is wrong with them, and what to do next.
 
-mod scope;
+pub(super) mod scope;
 
 use jiff::Timestamp;
 

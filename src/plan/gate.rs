@@ -59,6 +59,17 @@ pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
     if broken.is_empty() { Ok(()) } else { Err(broken.into_iter().collect()) }
 }
 
+/// Whether some pair of proxies refuses each other already, by what was seen of both.
+pub(super) fn is_broken(standing: &Standing) -> bool {
+    let mut seen = standing.clone();
+    for party in &mut seen.parties {
+        party.trusts.retain(|trusts| *trusts != Trusts::Unseen);
+        party.presents.retain(|presents| *presents != Presents::Unseen);
+    }
+    let live = |pair: &Pair| matches!((&pair.presents, &pair.refuses), (Side::Workload(_), Side::Workload(_)));
+    refused(&seen, &[], standing.at, false).iter().any(live)
+}
+
 /// Every pair of which one refuses the other at `at`; a leaf that could not be seen may be of any of the `possible`
 /// anchors.
 fn refused(standing: &Standing, possible: &[&Certificate], at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
@@ -70,9 +81,11 @@ fn refused(standing: &Standing, possible: &[&Certificate], at: Timestamp, newcom
         verifying.extend(party.trusts.iter().map(|trusts| (side(), trusts.clone())));
     }
     if newcomers {
-        // Identity may sign with the issuer of its Secret, or still with the one before.
+        // Identity may sign with the issuer of its Secret, if it could load that one, or still with the one before.
         presenting.push((Side::NewPod, standing.signed_now()));
-        presenting.push((Side::NewPod, Presents::Issuer(standing.issuer.clone())));
+        if identity_accepts(standing, at) {
+            presenting.push((Side::NewPod, Presents::Issuer(standing.issuer.clone())));
+        }
         verifying.push((Side::NewPod, Trusts::Anchors(standing.roots.clone())));
     }
     let mut pairs = BTreeSet::new();

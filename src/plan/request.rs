@@ -24,6 +24,8 @@ pub struct Request {
     pub answered_for: BTreeSet<String>,
     /// Rotate although what is there is new.
     pub force: bool,
+    /// Where pairs refuse each other already, go on although more do until the last of them has been restarted.
+    pub accept_refusals: bool,
 }
 
 /// Which certificate is to be another.
@@ -68,6 +70,7 @@ impl Request {
             leave: BTreeSet::new(),
             answered_for: BTreeSet::new(),
             force: false,
+            accept_refusals: false,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     Done, Goal, Hold, Next, Party, Refusal, Request, Standing, Step, Target, Trim, Why,
     effect::fingerprints,
     gate,
+    gate::is_broken,
     target::{self, is_fresh},
 };
 
@@ -19,6 +20,7 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
     match decide(&seen_to, request).unwrap_or_else(Next::Refuse) {
         Next::Do(step) => match gate(&seen_to, &step) {
             Ok(()) => Next::Do(step),
+            Err(_) if request.accept_refusals && is_broken(&seen_to) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
         Next::Done(_) => Next::Done(Done { trusting_old: trusting_more(standing) }),
@@ -55,9 +57,13 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
     let issuer = standing.issuer.first();
     match (target::target(standing, &request.keep), request.goal) {
         (_, Goal::Back) => back(standing, request).map(Some),
-        (None, _) => {
-            Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()))
-        }
+        // The issuer came before its anchor: with that in hand there is a way on.
+        (None, goal) => match brings_missing(standing, request).filter(|_| goal == Goal::Anchor) {
+            Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
+            None => {
+                Err(Refusal::Unseen("the issuer in its Secret leads to no trust anchor that is known here".to_owned()))
+            }
+        },
         (Some(Target::Towards(anchor)), Goal::Anchor) => {
             let anchor =
                 wanted_again(standing, request).or_else(|| instead_of(anchor, standing, request)).unwrap_or(anchor);
@@ -99,6 +105,11 @@ fn back<'a>(standing: &Standing, request: &'a Request) -> Result<Destination<'a>
         return Err(Refusal::Unfit("there is no anchor with an issuer under it to go back to".to_owned()));
     };
     Ok(Destination { anchor, new_issuer: standing.issuer.first() != issuer.first(), trims: true })
+}
+
+/// The anchor in hand, where it vouches for the issuer in the Secret.
+fn brings_missing<'a>(standing: &Standing, request: &'a Request) -> Option<&'a Certificate> {
+    request.materials.anchor.as_ref().filter(|anchor| verify::leads_to(&standing.issuer, anchor))
 }
 
 /// An anchor of the bundle for which an issuer was brought, although the one in the Secret comes from another: that was
@@ -151,7 +162,14 @@ fn swap(standing: &Standing, request: &Request, goal: &Destination<'_>) -> Optio
     let under_it = verify::leads_to(&standing.issuer, goal.anchor);
     if under_it && !goal.new_issuer {
         let served = standing.serving.as_ref().and_then(|chain| chain.first()) == standing.issuer.first();
-        return (!served).then(|| Ok(Next::Do(Step::AwaitIssuer { chain: standing.issuer.clone() })));
+        // An issuer that came before the restarts is not loaded as long as identity runs as it does, and is as soon as
+        // identity starts anew: so identity comes last, when everything takes what it will sign.
+        let stale = |party: &Party| !party.trusts(goal.anchor);
+        let is_other = |party: &Party| party.component.as_deref() != Some("identity");
+        let restarts = round(standing, Why::Extend, |party| stale(party) && is_other(party))
+            .or_else(|| round(standing, Why::Extend, stale));
+        let await_it = || Next::Do(Step::AwaitIssuer { chain: standing.issuer.clone() });
+        return (!served).then(|| Ok(restarts.unwrap_or_else(await_it)));
     }
     if let Some(next) = round(standing, Why::Extend, |party| !party.trusts(goal.anchor)) {
         return Some(Ok(next));

@@ -4,7 +4,10 @@ mod back;
 
 use jiff::SignedDuration;
 
-use super::{Goal, Hold, Materials, Next, Refusal, Request, Standing, Step, Trim, Why, gate, next, outlook, steps};
+use super::{
+    Goal, Hold, Materials, Next, Presents, Refusal, Request, Standing, Step, Trim, Trusts, Why, gate, next, outlook,
+    steps,
+};
 use crate::{
     mesh::{Obstacle, Rollout},
     pki::Bundle,
@@ -161,6 +164,49 @@ fn an_old_anchor_left_in_the_bundle_goes_however_long_ago_that_was_unless_it_is_
 }
 
 #[test]
+fn through_refusals_it_goes_only_where_there_are_some_and_on_an_explicit_word() {
+    let scene = Scene::new();
+    // web alone was moved to the new pair, by hand and at once: it and the others refuse each other.
+    let mut standing = scene.standing();
+    let (anchor, issuer) = (scene.anchor.certificate.clone(), scene.issuer.certificate.clone());
+    standing.roots = vec![anchor.clone()];
+    standing.issuer = vec![issuer.clone()];
+    standing.serving = Some(vec![issuer.clone()]);
+    standing.identity_trusts = Trusts::Anchors(vec![anchor.clone()]);
+    let web = standing.parties.iter_mut().find(|party| party.who.name == "web").unwrap();
+    web.trusts = vec![Trusts::Anchors(vec![anchor])];
+    web.presents = vec![Presents::Issuer(vec![issuer])];
+    let mut request = scene.request();
+    assert!(matches!(walk(&standing, &request).1, Next::Refuse(Refusal::Breaks(..))));
+    request.accept_refusals = true;
+    assert!(matches!(walk(&standing, &request).1, Next::Done(_)));
+    let early = Step::Issuer { chain: vec![scene.issuer.certificate.clone()] };
+    assert!(gate(&scene.standing(), &early).is_err());
+    assert!(!gate::is_broken(&scene.standing()), "a whole mesh is not broken by that word");
+}
+
+#[test]
+fn where_the_issuer_came_before_the_restarts_identity_is_restarted_last() {
+    let scene = Scene::new();
+    let mut standing = scene.standing();
+    standing.serving = Some(standing.issuer.clone());
+    standing.roots.push(scene.anchor.certificate.clone());
+    standing.issuer = vec![scene.issuer.certificate.clone()];
+    let (steps, end) = walk(&standing, &scene.request());
+    let restarts: Vec<_> = steps.iter().filter(|step| step.starts_with("Extend") || *step == "await issuer").collect();
+    assert_eq!(
+        restarts,
+        ["Extend linkerd-proxy-injector", "Extend linkerd-destination web db", "Extend linkerd-identity"]
+    );
+    assert!(matches!(end, Next::Done(_)), "{end:?}");
+    // The same where the new anchor is in no bundle, but in hand.
+    standing.roots.pop();
+    let (steps, end) = walk(&standing, &scene.request());
+    assert_eq!(steps[0], "Extend roots to 2");
+    assert!(matches!(end, Next::Done(_)), "{end:?}");
+}
+
+#[test]
 fn nothing_is_taken_from_what_is_outside_without_an_answer() {
     let scene = Scene::new();
     let steps = outlook(&scene.standing(), &scene.request()).steps;
@@ -190,10 +236,14 @@ fn trimming_before_leafs_have_moved_is_refused_by_the_gate() {
 fn an_issuer_that_somebody_would_refuse_is_refused_by_the_gate() {
     let scene = Scene::new();
     let early = Step::Issuer { chain: vec![scene.issuer.certificate.clone()] };
-    let broken = gate(&scene.standing(), &early).unwrap_err();
-    let told: Vec<String> = broken.iter().map(ToString::to_string).collect();
+    let told = |standing: &Standing| -> Vec<String> {
+        gate(standing, &early).unwrap_err().iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(told(&scene.standing()), ["the issuer in the Secret would be refused by the identity controller"]);
+    let mut restarted = scene.standing();
+    restarted.identity_trusts = Trusts::Anchors(vec![scene.anchor.certificate.clone()]);
+    let told = told(&restarted);
     assert!(told.contains(&"any new pod would be refused by emojivoto/db StatefulSet".to_owned()), "{told:?}");
-    assert!(told.contains(&"the issuer in the Secret would be refused by the identity controller".to_owned()));
 }
 
 #[test]

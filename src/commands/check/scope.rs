@@ -8,7 +8,7 @@ use crate::{
 ///
 /// # Errors
 /// When the namespaces are known and it is none of them.
-pub(super) fn exists(snapshot: &Snapshot, namespace: &str) -> Result<(), Error> {
+pub(in crate::commands) fn exists(snapshot: &Snapshot, namespace: &str) -> Result<(), Error> {
     let Source::Found(namespaces) = &snapshot.namespaces else { return Ok(()) };
     let known = namespaces.iter().map(|known| &known.name).chain([&snapshot.namespace]).cloned().collect::<Vec<_>>();
     if known.iter().any(|known| known == namespace) {

@@ -161,9 +161,16 @@ pub(super) fn gather(
 ) -> Result<Gathered, Error> {
     let make = Make { settings, trust_domain: trust_domain(snapshot)?, ui };
     let keep = settings.keep();
-    let Some(target) = plan::target(standing, &keep) else { return Ok(Gathered::default()) };
+    let Some(target) = plan::target(standing, &keep) else {
+        // The issuer came before its anchor: if that is in hand, there is a way on.
+        let anchor = settings.keys.anchor_cert.as_deref().map(|file| make.anchor_in(file)).transpose()?;
+        return Ok(Gathered { anchor, ..Gathered::default() });
+    };
     if settings.goal == Goal::Issuer {
         return issuer(settings, target, &make);
+    }
+    if let Some(gathered) = again(settings, standing, &make)? {
+        return Ok(gathered);
     }
     match target {
         // The issuer is there: what is left needs no key.
@@ -174,6 +181,16 @@ pub(super) fn gather(
         Target::Towards(anchor) => under_way(settings, standing, anchor, &make),
         Target::Rest(present) => at_rest(settings, present, &make),
     }
+}
+
+/// An issuer under an anchor of the bundle whose key a run before has left, where the one in the Secret comes from
+/// another: identity refused the first one, and it was put back.
+fn again(settings: &Settings, standing: &Standing, make: &Make<'_>) -> Result<Option<Gathered>, Error> {
+    let Some(file) = settings.keys.out.as_ref().filter(|file| file.exists()) else { return Ok(None) };
+    let known = key::read(file, None, "--anchor-key-password-file", make.ui)?.key;
+    let anchor = standing.roots.iter().find(|anchor| anchor.public_key() == known.public_key());
+    let Some(anchor) = anchor.filter(|anchor| !verify::leads_to(&standing.issuer, anchor)) else { return Ok(None) };
+    Ok(Some(Gathered { issuer: Some(make.under(anchor, known, file)?), ..Gathered::towards(anchor) }))
 }
 
 /// A new issuer under the present anchor.
@@ -192,10 +209,7 @@ fn brought(settings: &Settings, target: Target<'_>, make: &Make<'_>) -> Result<G
     let keys = &settings.keys;
     let key = keys.anchor_key.as_ref().map(|key| Ok::<_, Error>((key.read(make.ui)?, &key.file))).transpose()?;
     let anchor = match (&keys.anchor_cert, target) {
-        (Some(file), _) => {
-            let unfit = |source| Error::Unfit { file: file.clone(), source };
-            authority::anchor(keyfile::read(file)?.text()?, settings.now).map_err(unfit)?
-        }
+        (Some(file), _) => make.anchor_in(file)?,
         (None, Target::Towards(anchor)) => anchor.clone(),
         (None, Target::Rest(present)) => match key {
             // A run before has come to its end: the key is that of the present anchor.

@@ -133,6 +133,7 @@ impl Settings {
             leave: self.common.leave.iter().cloned().collect(),
             answered_for: self.common.answer_for.iter().cloned().collect(),
             force: self.common.force,
+            accept_refusals: self.common.accept_refusals,
             keep: &self.keep() | gathered.kept(),
             ..Request::new(self.goal, gathered.materials())
         }

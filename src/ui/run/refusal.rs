@@ -116,7 +116,9 @@ fn instead(refusal: &Refusal) -> &'static str {
              the same"
         }
         Refusal::Owned { .. } => "make the change where these objects come from",
-        Refusal::Breaks(..) => "`check` says what stands in the way",
+        Refusal::Breaks(..) => {
+            "`check` says what stands in the way; where proxies refuse each other already, --accept-refusals goes on"
+        }
         Refusal::Unseen(_) | Refusal::Unfit(_) => "`check` says more",
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     keyfile,
     mesh::IssuerPair,
     pki::{
-        Authority, AuthorityParams, Bundle, Certificate, PrivateKey, Serial, TrustDomain, authority::Unfit,
+        Authority, AuthorityParams, Bundle, Certificate, PrivateKey, Serial, TrustDomain,
+        authority::{self, Unfit},
         private_key::NewKey,
     },
     ui::Ui,
@@ -44,6 +45,12 @@ impl Make<'_> {
             unwritten,
             ..Gathered::default()
         })
+    }
+
+    /// An anchor that was made elsewhere, without its key.
+    pub(super) fn anchor_in(&self, file: &Path) -> Result<Certificate, Error> {
+        let unfit = |source| Error::Unfit { file: file.to_owned(), source };
+        authority::anchor(keyfile::read(file)?.text()?, self.settings.now).map_err(unfit)
     }
 
     /// An issuer under an anchor that is there, with its key.
