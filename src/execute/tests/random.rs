@@ -5,7 +5,7 @@ use proptest::{prelude::*, test_runner::RngSeed};
 use super::Scene;
 use crate::{
     execute::Stop,
-    mesh::ProbeScope,
+    mesh::{Mesh as _, Mode, ProbeScope, Write},
     plan::{Done, Refusal, Trim},
     simulate::{Fault, example},
     snapshot::{PodGroup, Snapshot, Source, Workload},
@@ -142,4 +142,32 @@ proptest! {
     fn no_live_proxy_ever_refuses_another_and_every_run_ends(case in cases()) {
         prop_assert_eq!(survive(&case), Ok(()));
     }
+}
+
+/// What a planner without gates would do: the classic mistake of trimming as soon as identity signs with the new issuer,
+/// before leafs have moved. The witness that all of these tests rest on sees it.
+#[test]
+fn a_planner_that_trims_before_its_gate_is_caught() {
+    // Extended, restarted and swapped as it should be.
+    let scene = Scene::example().faulty(&[Fault::KilledAfter(14)]);
+    assert!(scene.run().0.is_err());
+    scene.simulation.world().set_faults(Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mesh = &scene.simulation;
+        mesh.pause(std::time::Duration::from_mins(2)).await;
+        assert_eq!(mesh.world().refused(), []);
+        let snapshot = mesh.observe(ProbeScope::None).await.unwrap();
+        let against = snapshot.trust_roots.found().unwrap().meta.resource_version.clone();
+        let anchors = vec![scene.made.anchor.clone()];
+        mesh.write(&Write::TrustRoots { anchors, against }, Mode::Do).await.unwrap();
+        mesh.pause(std::time::Duration::from_mins(2)).await;
+        assert_eq!(mesh.world().refused(), [], "nothing has loaded it yet");
+        let all = mesh.rollouts(&[]).await.unwrap();
+        let web = all.into_iter().map(|one| one.workload).find(|one| one.name == "web").unwrap();
+        mesh.restart(&web, Mode::Do).await.unwrap();
+        mesh.pause(std::time::Duration::from_mins(2)).await;
+        let refused = mesh.world().refused().to_vec();
+        assert!(refused.iter().any(|pair| pair.refuses == web && pair.presents != web), "{refused:?}");
+    });
 }

@@ -1,6 +1,10 @@
 use std::time::Instant;
 
-use super::{LEFT, Place, anchors, assert_rotated, generation, installed, traffic::Traffic, words};
+use super::{
+    LEFT, Place, anchors, assert_rotated, generation, installed,
+    traffic::{Traffic, assert_goes_on},
+    words,
+};
 use crate::harness::Result;
 
 #[tokio::test]
@@ -17,11 +21,7 @@ async fn an_anchor_is_rotated_without_a_failed_request_and_a_second_run_does_not
     println!("rotate-anchor: {:.0} s, {rounds} restart rounds, requests {counts:?}", took.as_secs_f32());
     assert_rotated(&target, &before, &ran)?;
     assert_eq!(rounds, 3);
-    for name in ["web", "db"] {
-        let (answered, failed, why) = &counts[name];
-        assert!(*answered > 50, "{name}: {answered}");
-        assert_eq!(*failed, 0, "{name}: {why:?}");
-    }
+    assert_goes_on(&counts);
     let again = target.run(&words(&place.rotate_anchor(&LEFT)))?;
     assert_eq!(again.code(), 0, "{}", again.stderr());
     assert!(again.stdout().contains("Nothing to do"), "{}", again.stdout());
@@ -47,6 +47,6 @@ async fn an_anchor_is_rotated_without_a_failed_request_and_a_second_run_does_not
     println!("rotate-issuer: requests {counts:?}");
     assert_eq!(ran.code(), 0, "{}\n{}", ran.stdout(), ran.stderr());
     assert_ne!(issuer(&target)?, old);
-    assert!(["web", "db"].iter().all(|name| counts[*name].1 == 0), "{counts:?}");
+    assert_goes_on(&counts);
     Ok(())
 }
