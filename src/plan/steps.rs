@@ -235,10 +235,11 @@ fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Optio
     (!stale.is_empty()).then(|| Next::Hold(stale.iter().filter_map(hold).collect()))
 }
 
-/// Identity gives new pods their leafs and the injector their bundles, so both come before whatever gets these from
-/// them. A rollout keeps the old pod until the new one is ready, so nothing else has to wait for its turn.
+/// The control plane comes before what it serves: identity gives new pods their leafs, the injector their bundles, and
+/// destination says which pods are there. A rollout keeps the old pod until the new one is ready, so among themselves
+/// they need no order; but while destination changes, proxies may call pods that have gone.
 fn rank(party: &Party) -> u8 {
-    u8::from(!matches!(party.component.as_deref(), Some("identity" | "proxy-injector")))
+    u8::from(party.component.is_none())
 }
 
 fn trusting_more(standing: &Standing) -> Vec<crate::snapshot::WorkloadRef> {

@@ -66,19 +66,19 @@ const WHOLE: [&str; 16] = [
     "Extend roots to 2",
     "copy Config",
     "copy Overrides",
-    "Extend linkerd-identity linkerd-proxy-injector",
-    "Extend linkerd-destination web db",
+    "Extend linkerd-identity linkerd-destination linkerd-proxy-injector",
+    "Extend web db",
     "issuer",
     "await issuer",
     "copy Config",
     "copy Overrides",
-    "Refresh linkerd-identity linkerd-proxy-injector",
-    "Refresh linkerd-destination web db",
+    "Refresh linkerd-identity linkerd-destination linkerd-proxy-injector",
+    "Refresh web db",
     "Trim roots to 1",
     "copy Config",
     "copy Overrides",
-    "Trim linkerd-identity linkerd-proxy-injector",
-    "Trim linkerd-destination web db",
+    "Trim linkerd-identity linkerd-destination linkerd-proxy-injector",
+    "Trim web db",
 ];
 
 #[test]
@@ -196,7 +196,7 @@ fn where_the_issuer_came_before_the_restarts_identity_is_restarted_last() {
     let restarts: Vec<_> = steps.iter().filter(|step| step.starts_with("Extend") || *step == "await issuer").collect();
     assert_eq!(
         restarts,
-        ["Extend linkerd-proxy-injector", "Extend linkerd-destination web db", "Extend linkerd-identity"]
+        ["Extend linkerd-destination linkerd-proxy-injector", "Extend web db", "Extend linkerd-identity"]
     );
     assert!(matches!(end, Next::Done(_)), "{end:?}");
     // The same where the new anchor is in no bundle, but in hand.
@@ -262,7 +262,7 @@ fn what_cannot_be_restarted_holds_the_swap_but_not_the_trim() {
     };
     let standing = Standing::of(&scene.mesh.snapshot, &[paused]);
     let (steps, end) = walk(&standing, &scene.request());
-    assert_eq!(steps.last().map(String::as_str), Some("Extend linkerd-destination db"));
+    assert_eq!(steps.last().map(String::as_str), Some("Extend db"));
     assert_eq!(end, Next::Hold(vec![Hold { workload: web.clone(), obstacle: Obstacle::Paused, why: Why::Extend }]));
 
     let mut request = scene.request();
@@ -339,8 +339,8 @@ fn an_issuer_rotation_leaves_the_anchors_alone() {
         "await issuer",
         "copy Config",
         "copy Overrides",
-        "Refresh linkerd-identity linkerd-proxy-injector",
-        "Refresh linkerd-destination web db",
+        "Refresh linkerd-identity linkerd-destination linkerd-proxy-injector",
+        "Refresh web db",
     ];
     assert_eq!(steps, expected);
     assert!(matches!(end, Next::Done(_)));
