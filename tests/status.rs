@@ -73,7 +73,7 @@ fn json_and_yaml_are_one_document() {
         serde_yaml_ng::from_str(&text(&status("80", &["--snapshot", TRIMMED, "-o", "yaml"]))).unwrap();
     assert_eq!(json, yaml);
     assert_eq!(json["schemaVersion"], 1);
-    assert_eq!((json["stage"].as_str(), json["refusing"].as_u64()), (Some("swap"), Some(6)));
+    assert_eq!((json["stage"].as_str(), json["refusing"].as_u64()), (Some("extend"), Some(6)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::{
-    pki::{Certificate, Fingerprint},
+    pki::{Certificate, Fingerprint, verify},
     trust::Held,
 };
 
@@ -185,7 +185,9 @@ impl Progress {
     /// not loaded the new anchor refuse nothing.
     pub fn refusing(&self, held: &[Held<'_>]) -> u64 {
         let Some(anchor) = &self.anchor else { return 0 };
-        if matches!(self.stage, Position::Unknown | Position::Extend | Position::Ready) {
+        // It may have come before the restarts.
+        let is_its = self.issuer.as_ref().is_some_and(|issuer| verify::leads_to(std::slice::from_ref(issuer), anchor));
+        if matches!(self.stage, Position::Unknown | Position::Ready) || (self.stage == Position::Extend && !is_its) {
             return 0;
         }
         let refuses = |held: &&Held<'_>| held.bundle.is_some_and(|bundle| !bundle.contains(anchor));
