@@ -9,7 +9,7 @@ const EXPECTED: &[(&str, &[&str], i32)] = &[
     ("healthy", &[], 0),
     ("extended-not-restarted", &["LC-P01", "LC-S01", "LC-S02"], 3),
     ("trimmed-too-early", &["LC-I06", "LC-S01", "LC-S02"], 4),
-    ("refreshed-not-trimmed", &["LC-S01", "LC-S02"], 3),
+    ("refreshed-not-trimmed", &["LC-I06", "LC-S01", "LC-S02"], 4),
     ("garbage-in-bundle", &["LC-A02"], 4),
     ("anchor-expired", &["LC-A03"], 4),
     ("anchor-near-end", &["LC-A05"], 3),
