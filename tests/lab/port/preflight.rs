@@ -1,19 +1,30 @@
+use jiff::{SignedDuration, Timestamp};
 use linkerd_certs::{
     mesh::{Mesh as _, ProbeScope},
+    pki::{Authority, PrivateKey, Serial, TrustDomain, authority::AuthorityParams, private_key::NewKey},
     plan::{Goal, Materials, Request, Standing, Step, outlook},
     preflight::{Wanted, verify},
 };
 
-use super::{another_anchor, snapshot, target};
+use super::{snapshot, target};
 use crate::harness::Result;
+
+/// A new anchor with an issuer under it, as a rotation brings them.
+fn materials() -> Result<Materials> {
+    let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
+    let params = AuthorityParams { trust_domain: TrustDomain::new("linkerd", "cluster.local")?, lifetime: day };
+    let key = || PrivateKey::generate(NewKey::EcdsaP256);
+    let anchor = Authority::new_anchor(&params, key()?, now, Serial::random()?)?;
+    let issuer = anchor.sign_issuer(&params, key()?, now, Serial::random()?)?;
+    Ok(Materials { anchor: Some(anchor.certificate().clone()), issuer: Some(issuer.chain().to_vec()) })
+}
 
 #[tokio::test]
 async fn a_plan_is_verified_and_nothing_is_changed_by_it() -> Result {
     let mesh = target().await?.live().await?;
     let before = mesh.observe(ProbeScope::Sample).await?;
     let standing = Standing::of(&before, &mesh.rollouts(&[]).await?);
-    let materials = Materials { anchor: Some(another_anchor()?), issuer: None };
-    let outlook = outlook(&standing, &Request::new(Goal::Anchor, materials));
+    let outlook = outlook(&standing, &Request::new(Goal::Anchor, materials()?));
     assert!(outlook.steps.iter().any(|step| matches!(step, Step::Restart { .. })), "{outlook:?}");
     let wanted = Wanted::of(&outlook, &before, &standing, None);
     let report = verify(&mesh, &wanted).await?;
