@@ -25,6 +25,9 @@ use self::make::Make;
 pub(super) use self::request::request;
 use super::{super::key, Settings};
 
+/// What names a file with the password of an anchor's key.
+const ANCHOR_PASSWORD: &str = "--anchor-key-password-file";
+
 /// Which keys and certificates were named. Nothing named means: made here, and the anchor's key forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
@@ -79,19 +82,29 @@ impl Keys {
         });
         Self { issuer: issuer_cert.zip(key), request: csr_out.zip(issuer_key_out), ..Self::default() }
     }
-}
 
-impl Keys {
     /// The anchor's key that was brought.
     pub(super) fn anchor_key_file(&self) -> Option<&Path> {
         self.anchor_key.as_ref().map(|key| key.file.as_path())
     }
+
+    /// The key that a run before has written, where it is asked for again. Read once: its password may be asked for.
+    fn written(&self, ui: &Ui) -> Result<Option<Written<'_>>, Error> {
+        let Some(file) = self.out.as_deref().filter(|file| file.exists()) else { return Ok(None) };
+        Ok(Some(Written { file, key: key::read(file, None, ANCHOR_PASSWORD, ui)?.key }))
+    }
+}
+
+/// A new anchor's key that is in its file already.
+struct Written<'a> {
+    file: &'a Path,
+    key: PrivateKey,
 }
 
 impl KeyFile {
     /// An anchor's.
     pub(super) fn anchor(file: Option<PathBuf>, password: Option<PathBuf>) -> Option<Self> {
-        file.map(|file| Self { file, password, flag: "--anchor-key-password-file" })
+        file.map(|file| Self { file, password, flag: ANCHOR_PASSWORD })
     }
 
     fn read(&self, ui: &Ui) -> Result<PrivateKey, Error> {
@@ -169,28 +182,28 @@ pub(super) fn gather(
     if settings.goal == Goal::Issuer {
         return issuer(settings, target, &make);
     }
-    if let Some(gathered) = again(settings, standing, &make)? {
-        return Ok(gathered);
-    }
+    let written = settings.keys.written(ui)?;
+    let again = written.as_ref().and_then(|written| again(standing, &written.key));
+    let written = match (again, written) {
+        (Some(anchor), Some(written)) => return make.with(anchor, written),
+        (_, written) => written,
+    };
     match target {
         // The issuer is there: what is left needs no key.
         Target::Towards(anchor) if verify::leads_to(&standing.issuer, anchor) => Ok(Gathered::towards(anchor)),
         _ if settings.keys.anchor_cert.is_some() || settings.keys.anchor_key.is_some() => {
             brought(settings, target, &make)
         }
-        Target::Towards(anchor) => under_way(settings, standing, anchor, &make),
-        Target::Rest(present) => at_rest(settings, present, &make),
+        Target::Towards(anchor) => under_way(settings, standing, anchor, written, &make),
+        Target::Rest(present) => at_rest(settings, present, written, &make),
     }
 }
 
-/// An issuer under an anchor of the bundle whose key a run before has left, where the one in the Secret comes from
-/// another: identity refused the first one, and it was put back.
-fn again(settings: &Settings, standing: &Standing, make: &Make<'_>) -> Result<Option<Gathered>, Error> {
-    let Some(file) = settings.keys.out.as_ref().filter(|file| file.exists()) else { return Ok(None) };
-    let known = key::read(file, None, "--anchor-key-password-file", make.ui)?.key;
-    let anchor = standing.roots.iter().find(|anchor| anchor.public_key() == known.public_key());
-    let Some(anchor) = anchor.filter(|anchor| !verify::leads_to(&standing.issuer, anchor)) else { return Ok(None) };
-    Ok(Some(Gathered { issuer: Some(make.under(anchor, known, file)?), ..Gathered::towards(anchor) }))
+/// The anchor of the bundle that a key belongs to, where the issuer in the Secret comes from another: identity refused
+/// its first issuer, and the one before was put back.
+fn again<'a>(standing: &'a Standing, key: &PrivateKey) -> Option<&'a Certificate> {
+    let anchor = standing.roots.iter().find(|anchor| anchor.public_key() == key.public_key())?;
+    (!verify::leads_to(&standing.issuer, anchor)).then_some(anchor)
 }
 
 /// A new issuer under the present anchor.
@@ -208,18 +221,14 @@ fn issuer(settings: &Settings, target: Target<'_>, make: &Make<'_>) -> Result<Ga
 fn brought(settings: &Settings, target: Target<'_>, make: &Make<'_>) -> Result<Gathered, Error> {
     let keys = &settings.keys;
     let key = keys.anchor_key.as_ref().map(|key| Ok::<_, Error>((key.read(make.ui)?, &key.file))).transpose()?;
-    let anchor = match (&keys.anchor_cert, target) {
-        (Some(file), _) => make.anchor_in(file)?,
-        (None, Target::Towards(anchor)) => anchor.clone(),
-        (None, Target::Rest(present)) => match key {
-            // A run before has come to its end: the key is that of the present anchor.
-            Some((key, _)) if key.public_key() == present.public_key() => return Ok(Gathered::towards(present)),
-            _ => {
-                return Err(Error::NoAnchorFor(
-                    keys.anchor_key.as_ref().map(|key| key.file.clone()).unwrap_or_default(),
-                ));
-            }
-        },
+    let anchor = match (&keys.anchor_cert, target, &key) {
+        (Some(file), ..) => make.anchor_in(file)?,
+        (None, Target::Towards(anchor), _) => anchor.clone(),
+        // A run before has come to its end: the key is that of the present anchor.
+        (None, Target::Rest(present), Some((key, _))) if key.public_key() == present.public_key() => present.clone(),
+        (None, Target::Rest(_), _) => {
+            return Err(Error::NoAnchorFor(keys.anchor_key_file().map(Path::to_owned).unwrap_or_default()));
+        }
     };
     if target == Target::Rest(&anchor) {
         return Ok(Gathered::towards(&anchor));
@@ -237,42 +246,46 @@ fn under_way(
     settings: &Settings,
     standing: &Standing,
     anchor: &Certificate,
+    written: Option<Written<'_>>,
     make: &Make<'_>,
 ) -> Result<Gathered, Error> {
-    let left_by_us = standing.roots_are_ours && standing.is_to_come(anchor);
+    if let Some(written) = written {
+        return make.with(anchor, written);
+    }
+    if !(standing.roots_are_ours && standing.is_to_come(anchor)) {
+        return Ok(Gathered::default());
+    }
     match &settings.keys.out {
-        Some(file) if file.exists() => {
-            let key = key::read(file, None, "--anchor-key-password-file", make.ui)?.key;
-            Ok(Gathered { issuer: Some(make.under(anchor, key, file)?), ..Gathered::towards(anchor) })
-        }
         // A run that was to forget the key was ended before the swap: then it has forgotten it, and nothing is lost.
-        None if left_by_us => make.anchor(None),
-        Some(file) if left_by_us && settings.common.force => make.anchor(Some(file)),
-        _ => Ok(Gathered::default()),
+        None => make.anchor(None),
+        Some(file) if settings.common.force => make.anchor(Some(file)),
+        Some(_) => Ok(Gathered::default()),
     }
 }
 
-fn at_rest(settings: &Settings, present: &Certificate, make: &Make<'_>) -> Result<Gathered, Error> {
-    if let Some(file) = settings.keys.out.as_ref().filter(|file| file.exists()) {
-        let known = key::read(file, None, "--anchor-key-password-file", make.ui)?.key;
-        // A run before has come to its end: the key is that of the present anchor.
-        if known.public_key() == present.public_key() && !settings.common.force {
-            return Ok(Gathered::towards(present));
-        }
-        if let Some(anchor) = left_behind(file, &known, settings.now) {
-            return Ok(Gathered { issuer: Some(make.under(&anchor, known, file)?), ..Gathered::towards(&anchor) });
-        }
-        keyfile::check_new(file)?;
+fn at_rest(
+    settings: &Settings,
+    present: &Certificate,
+    written: Option<Written<'_>>,
+    make: &Make<'_>,
+) -> Result<Gathered, Error> {
+    let Some(written) = written else { return make.anchor(settings.keys.out.as_ref()) };
+    // A run before has come to its end: the key is that of the present anchor.
+    if written.key.public_key() == present.public_key() && !settings.common.force {
+        return Ok(Gathered::towards(present));
     }
-    make.anchor(settings.keys.out.as_ref())
+    match left_behind(&written, settings.now) {
+        Some(anchor) => make.with(&anchor, written),
+        None => Err(keyfile::Error::Exists(written.file.to_owned()).into()),
+    }
 }
 
 /// The certificate to a key that was written by a run that ended before it wrote to the mesh.
-fn left_behind(file: &Path, key: &PrivateKey, now: Timestamp) -> Option<Certificate> {
-    let contents = keyfile::read(&beside(file)).ok()?;
+fn left_behind(written: &Written<'_>, now: Timestamp) -> Option<Certificate> {
+    let contents = keyfile::read(&beside(written.file)).ok()?;
     let anchor = authority::anchor(contents.text().ok()?, now).ok()?;
     let young = now.duration_since(anchor.lifetime().not_before) < plan::FRESH;
-    (young && anchor.public_key() == key.public_key()).then_some(anchor)
+    (young && anchor.public_key() == written.key.public_key()).then_some(anchor)
 }
 
 /// Where the certificate to the key in `file` goes.

@@ -15,7 +15,7 @@ use crate::{
     ui::Ui,
 };
 
-use super::{super::Settings, Gathered, KeyFile};
+use super::{super::Settings, Gathered, KeyFile, Written};
 
 /// Makes and tries certificates for one mesh.
 pub(super) struct Make<'a> {
@@ -51,6 +51,11 @@ impl Make<'_> {
     pub(super) fn anchor_in(&self, file: &Path) -> Result<Certificate, Error> {
         let unfit = |source| Error::Unfit { file: file.to_owned(), source };
         authority::anchor(keyfile::read(file)?.text()?, self.settings.now).map_err(unfit)
+    }
+
+    /// What a run goes on with: an anchor, and an issuer under it by the key that was written for it.
+    pub(super) fn with(&self, anchor: &Certificate, written: Written<'_>) -> Result<Gathered, Error> {
+        Ok(Gathered { issuer: Some(self.under(anchor, written.key, written.file)?), ..Gathered::towards(anchor) })
     }
 
     /// An issuer under an anchor that is there, with its key.
