@@ -41,6 +41,8 @@ pub enum Mode {
     Cli,
     /// As a Helm release.
     Helm,
+    /// As `linkerd install --ha` does: three replicas of each part, disruption budgets, webhooks that have to answer.
+    Ha,
     /// cert-manager and trust-manager own the certificates (`identity.externalCA=true`).
     ExternalCa,
 }

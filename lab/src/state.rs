@@ -122,6 +122,8 @@ pub const ALL: &[State] = &[
     )
     .then(step!(webhooks::unmeshed)),
     State::new("viz", "an extension webhook (tap-injector in linkerd-viz), near its end").then(step!(webhooks::viz)),
+    State::new("ha", "three replicas, disruption budgets, webhooks that have to answer; nothing is wrong")
+        .mode(Mode::Ha),
     State::new("helm", "a Helm release; nothing is wrong").mode(Mode::Helm),
     State::new(
         "helm-drift",

@@ -17,6 +17,9 @@ pub fn lab_name() -> String {
     std::env::var("LINKERD_CERTS_TEST_LAB").unwrap_or_else(|_| lab::cluster::DEFAULT.to_owned())
 }
 
+/// The binary.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-linkerd_certs");
+
 /// A cluster with a mesh, and how to reach it.
 #[derive(Clone)]
 pub struct Target {
@@ -63,7 +66,7 @@ impl Target {
 
     /// The binary with these arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-linkerd_certs"));
+        let mut command = Command::new(PROGRAM);
         command.env("COLUMNS", "100").args(arguments);
         if let Some(kubeconfig) = &self.kubeconfig {
             command.env("KUBECONFIG", kubeconfig);
@@ -72,6 +75,20 @@ impl Target {
             command.args(["--context", context]);
         }
         command
+    }
+
+    /// The arguments with how to reach the cluster, for a program that gets no environment.
+    pub fn reached(&self, arguments: &[&str]) -> Result<Vec<String>> {
+        let kubeconfig = match &self.kubeconfig {
+            Some(file) => file.clone(),
+            None => match std::env::var_os("KUBECONFIG") {
+                Some(file) => file.into(),
+                None => std::env::home_dir().ok_or("no home")?.join(".kube/config"),
+            },
+        };
+        let context = self.context.iter().flat_map(|context| ["--context", context]);
+        let reach = ["--kubeconfig", kubeconfig.to_str().ok_or("an odd path")?].into_iter().chain(context);
+        Ok(arguments.iter().copied().chain(reach).map(ToOwned::to_owned).collect())
     }
 
     /// Runs `check -o json` and reads its answer.

@@ -25,3 +25,6 @@ mod recorded;
 mod rotate;
 mod states;
 mod surroundings;
+#[path = "../common/terminal.rs"]
+#[allow(dead_code, reason = "other tests do more with it")]
+mod terminal;

@@ -4,7 +4,10 @@
 //! * `traffic`: what the clients counted while it went on
 //! * `operator`: who sees to what the binary cannot replace
 
+mod asked;
+mod back;
 mod begun;
+mod handed;
 mod killed;
 mod operator;
 mod stopped;
@@ -41,12 +44,20 @@ impl Place {
         self.folder.path().join("anchor.key")
     }
 
+    /// The folder of the last backup.
+    fn backup(&self) -> PathBuf {
+        self.folder.path().join(format!("backup-{}", self.backups.get()))
+    }
+
+    /// A new folder for a backup.
+    fn next_backup(&self) -> String {
+        self.backups.set(self.backups.get() + 1);
+        self.backup().display().to_string()
+    }
+
     /// `rotate-anchor --yes` with the key in this place and a backup folder of its own.
     fn rotate_anchor(&self, more: &[&str]) -> Vec<String> {
-        self.backups.set(self.backups.get() + 1);
-        let backup = self.folder.path().join(format!("backup-{}", self.backups.get()));
-        let key = self.key().display().to_string();
-        let backup = backup.display().to_string();
+        let (key, backup) = (self.key().display().to_string(), self.next_backup());
         let first = ["rotate-anchor", "--yes", "--anchor-key-out", &key, "--backup-dir", &backup];
         first.iter().chain(more).map(ToString::to_string).collect()
     }
@@ -66,11 +77,11 @@ async fn in_state(name: &str) -> Result<Target> {
 }
 
 /// The lab's mesh as Linkerd's charts install it, probes included: what a rotation takes on it is what it takes.
-async fn installed() -> Result<Target> {
+async fn installed(mode: Mode) -> Result<Target> {
     let target = Target::any().await?;
     if !Target::is_given() {
         let mesh = mesh().await?;
-        mesh.install(Mode::Cli, &Pki::usual()?).await?;
+        mesh.install(mode, &Pki::usual()?).await?;
         workloads::apply(&mesh.kube).await?;
     }
     Ok(target)

@@ -24,6 +24,7 @@ const EXPECTED: &[(&str, &[&str], i32)] = &[
     ("webhook-mismatch", &["LC-W03"], 4),
     ("unmeshed-pods", &["LC-P05"], 3),
     ("viz", &["LC-W02"], 4),
+    ("ha", &[], 0),
     ("helm", &[], 0),
     ("helm-drift", &["LC-S01", "LC-S03"], 3),
     ("overrides-drift", &["LC-S01", "LC-S02"], 3),

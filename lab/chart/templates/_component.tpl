@@ -116,3 +116,21 @@ spec:
   selector:
     linkerd.io/control-plane-component: {{ .component }}
 {{- end }}
+
+{{- define "lab.budget" -}}
+{{- if .root.Values.enablePodDisruptionBudget }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: linkerd-{{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  annotations: {{ include "lab.created-by" .root | nindent 4 }}
+  labels: {{ include "lab.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: {{ .root.Values.controller.podDisruptionBudget.maxUnavailable | int }}
+  selector:
+    matchLabels:
+      linkerd.io/control-plane-component: {{ .name }}
+{{- end }}
+{{- end }}

@@ -25,7 +25,9 @@ pub(super) fn yaml(mode: Mode, pki: &Pki, eager: bool) -> Result<String> {
 fn given(mode: Mode, pki: &Pki) -> Result<Value> {
     let identity = match mode {
         Mode::ExternalCa => json!({"externalCA": true, "issuer": {"scheme": "kubernetes.io/tls"}}),
-        Mode::Cli | Mode::Helm => json!({"issuer": {"tls": {"crtPEM": pki.issuer.crt(), "keyPEM": pki.issuer.key()?}}}),
+        Mode::Cli | Mode::Ha | Mode::Helm => {
+            json!({"issuer": {"tls": {"crtPEM": pki.issuer.crt(), "keyPEM": pki.issuer.key()?}}})
+        }
     };
     let mut values = json!({"identity": identity, "identityTrustAnchorsPEM": pki.anchor.crt()});
     if mode != Mode::Helm {
@@ -33,7 +35,24 @@ fn given(mode: Mode, pki: &Pki) -> Result<Value> {
         values["proxy"] = json!({"await": false});
         values["proxyInit"] = json!({"kubeAPIServerPorts": "443,443", "runAsRoot": true});
     }
+    if mode == Mode::Ha {
+        for (name, value) in highly_available() {
+            values[name] = value;
+        }
+    }
     Ok(values)
+}
+
+/// What the chart's values-ha.yaml sets (linkerd2, charts/linkerd-control-plane/values-ha.yaml), but for what one small
+/// node cannot give: requests of memory and processor, and a node for each replica (`enablePodAntiAffinity`).
+fn highly_available() -> [(&'static str, Value); 5] {
+    [
+        ("controllerReplicas", json!(3)),
+        ("deploymentStrategy", json!({"rollingUpdate": {"maxUnavailable": 1, "maxSurge": "25%"}})),
+        ("enablePodDisruptionBudget", json!(true)),
+        ("highAvailability", json!(true)),
+        ("webhookFailurePolicy", json!("Fail")),
+    ]
 }
 
 fn text(values: &Value) -> Result<String> {

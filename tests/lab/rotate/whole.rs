@@ -1,15 +1,17 @@
 use std::time::Instant;
 
+use lab::install::Mode;
+
 use super::{
     LEFT, Place, anchors, assert_rotated, generation, installed,
     traffic::{Traffic, assert_goes_on},
     words,
 };
-use crate::harness::Result;
+use crate::harness::{Result, Target};
 
 #[tokio::test]
 async fn an_anchor_is_rotated_without_a_failed_request_and_a_second_run_does_nothing() -> Result {
-    let target = installed().await?;
+    let target = installed(Mode::Cli).await?;
     let place = Place::new()?;
     let (before, was) = (anchors(&target)?, generation(&target, "deployment", "emojivoto", "web")?);
     let traffic = Traffic::watch(&target);
@@ -27,7 +29,7 @@ async fn an_anchor_is_rotated_without_a_failed_request_and_a_second_run_does_not
     assert!(again.stdout().contains("Nothing to do"), "{}", again.stdout());
 
     // A new issuer under the anchor whose key is in the file.
-    let issuer = |target: &crate::harness::Target| {
+    let issuer = |target: &Target| {
         target.kubectl(&[
             "get",
             "secret",
@@ -47,6 +49,25 @@ async fn an_anchor_is_rotated_without_a_failed_request_and_a_second_run_does_not
     println!("rotate-issuer: requests {counts:?}");
     assert_eq!(ran.code(), 0, "{}\n{}", ran.stdout(), ran.stderr());
     assert_ne!(issuer(&target)?, old);
+    assert_goes_on(&counts);
+    Ok(())
+}
+
+/// Three replicas of each part, whose budgets let one go at a time, and an injector without which no pod comes up.
+#[tokio::test]
+async fn a_highly_available_control_plane_is_rotated_as_well() -> Result {
+    if Target::is_given() {
+        println!("A context is given: how its control plane was installed is not for us to say.");
+        return Ok(());
+    }
+    let target = installed(Mode::Ha).await?;
+    let place = Place::new()?;
+    let before = anchors(&target)?;
+    let (traffic, begun) = (Traffic::watch(&target), Instant::now());
+    let ran = target.run(&words(&place.rotate_anchor(&LEFT)))?;
+    let (took, counts) = (begun.elapsed(), traffic.end());
+    println!("highly available: {:.0} s, requests {counts:?}", took.as_secs_f32());
+    assert_rotated(&target, &before, &ran)?;
     assert_goes_on(&counts);
     Ok(())
 }

@@ -1,0 +1,56 @@
+//! A rotation that asks before each step, in a terminal.
+
+use lab::install::Mode;
+
+use super::{
+    LEFT, Place, anchors, assert_rotated, installed,
+    traffic::{Traffic, assert_goes_on},
+    words,
+};
+use crate::{
+    harness::{PROGRAM, Ran, Result},
+    terminal::{DOWN, ENTER, Terminal},
+};
+
+/// `Step 3 of 18, ...`: how many there are.
+fn of(shown: &str, step: usize) -> Option<usize> {
+    let (_, rest) = shown.rsplit_once(&format!("Step {step} of "))?;
+    rest.split_once(',')?.0.parse().ok()
+}
+
+#[tokio::test]
+async fn whoever_goes_on_at_every_step_comes_to_the_end() -> Result {
+    let target = installed(Mode::Cli).await?;
+    let place = Place::new()?;
+    let before = anchors(&target)?;
+    let (key, backup) = (place.key().display().to_string(), place.next_backup());
+    let arguments = ["rotate", "--interactive", "--due", "anchor", "--anchor-key-out", &key, "--backup-dir", &backup];
+    let traffic = Traffic::watch(&target);
+    let arguments = target.reached(&[&arguments[..], &LEFT].concat())?;
+    let mut terminal = Terminal::start(PROGRAM, &words(&arguments), (900, 80), 2000);
+    terminal.wait_for("Begin?", "");
+    terminal.press("y");
+    let mut step = 1;
+    loop {
+        terminal.wait_for(&format!("Step {step} of "), "> go on");
+        if step == 1 {
+            terminal.press(DOWN);
+            terminal.wait_for("Step 1 of ", "> show the change");
+            terminal.press(ENTER);
+            terminal.wait_for("BEGIN CERTIFICATE", "> go on");
+        }
+        terminal.press(ENTER);
+        if of(&terminal.shows(), step) == Some(step) {
+            break;
+        }
+        step += 1;
+    }
+    let status = terminal.end();
+    let counts = traffic.end();
+    println!("rotate --interactive: {step} steps, requests {counts:?}\n{}", terminal.shows());
+    let output = std::process::Output { status, stdout: terminal.shows().into_bytes(), stderr: Vec::new() };
+    assert_rotated(&target, &before, &Ran::of(output))?;
+    assert!(terminal.has_cursor() && !terminal.shows().contains("PRIVATE KEY"), "{}", terminal.shows());
+    assert_goes_on(&counts);
+    Ok(())
+}
