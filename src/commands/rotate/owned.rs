@@ -54,5 +54,5 @@ pub(super) fn handover<'a>(
             file.display()
         ));
     };
-    Ok(Some(Handover::new(&look.mesh, folder, settings.common.hold, tell)))
+    Ok(Some(Handover::new(&look.mesh, folder, tell)))
 }
