@@ -236,13 +236,7 @@ fn other(name: &str) -> Option<String> {
 
 fn open(folder: &Path, names: &[String]) -> Vec<PathBuf> {
     let secrets = names.iter().filter(|name| layout::may_hold_keys(name)).map(|name| folder.join(name));
-    secrets.filter(|file| fs::metadata(file).is_ok_and(|metadata| is_open_to_others(&metadata))).collect()
-}
-
-#[cfg(unix)]
-fn is_open_to_others(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o044 != 0
+    secrets.filter(|file| fs::metadata(file).is_ok_and(|metadata| keyfile::is_open_to_others(&metadata))).collect()
 }
 
 /// Files in a folder that only its owner may enter are out of reach for others, whatever their own mode.
@@ -250,11 +244,6 @@ fn is_open_to_others(metadata: &fs::Metadata) -> bool {
 fn may_be_entered(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     metadata.permissions().mode() & 0o011 != 0
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &fs::Metadata) -> bool {
-    false
 }
 
 #[cfg(not(unix))]
