@@ -195,12 +195,7 @@ fn anchors(bundle: Option<Bundle>) -> Result<Vec<Certificate>, String> {
     if let Some(problem) = bundle.problems.first() {
         return Err(format!("line {} of `ca-bundle.crt`: {}", problem.line, problem.what));
     }
-    let mut once: Vec<Certificate> = Vec::new();
-    for anchor in bundle.certificates {
-        if !once.contains(&anchor) {
-            once.push(anchor);
-        }
-    }
+    let once = bundle.each_once();
     if once.is_empty() { Err("there is no trust anchor in it".to_owned()) } else { Ok(once) }
 }
 
