@@ -281,7 +281,7 @@ fn presented(
         .map(|chain| Presents::Issuer(chain[1..].to_vec()))
         .collect();
     let all_asked = shown.len() >= usize::try_from(group.pods).unwrap_or(usize::MAX);
-    let young = serving.filter(|serving| serving.since.is_some_and(|since| group.oldest > since));
+    let young = serving.filter(|serving| serving.is_of_all(group));
     let rest = match young {
         _ if all_asked => None,
         Some(serving) => Some(Presents::Issuer(serving.chain.to_vec())),
