@@ -42,8 +42,8 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings that the arguments mean at the moment `now`.
     pub(super) fn resolve(arguments: RestoreArgs, now: Timestamp) -> Self {
-        let (folder, show) = (arguments.folder.clone(), arguments.show);
-        Self { folder, show, now, run: rotate::Settings::of_restore(arguments.common(), now) }
+        let RestoreArgs { folder, show, run, cluster } = arguments;
+        Self { folder, show, now, run: rotate::Settings::of_restore(run, cluster, now) }
     }
 }
 

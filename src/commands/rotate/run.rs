@@ -39,7 +39,7 @@ pub(super) async fn run<M: Mesh>(
     let options = settings.options(holder::own());
     let stopper = Stopper::default();
     let begun = mesh.now();
-    let guide = Guide::new(ui, settings.common.interactive, options.at_once, stopper.clone());
+    let guide = Guide::new(ui, settings.common.run.interactive, options.at_once, stopper.clone());
     let mut told = Told::new(ui, begun, guide);
     let ended = loop {
         let mut watch = (&mut told, &mut recorder);
