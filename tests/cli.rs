@@ -95,6 +95,16 @@ fn help_fits_80_columns() {
 }
 
 #[test]
+fn help_has_each_flag_under_its_own_heading() {
+    for verb in ["rotate", "rotate-anchor", "rotate-issuer"] {
+        let help = stdout(&run(&[verb, "--help"]));
+        let (own, elsewhere) = help.split_once("Certificates from elsewhere:").unwrap();
+        assert!(own.contains("--dry-run"), "{help}");
+        assert!(elsewhere.contains("--issuer-cert") && !own.contains("--issuer-cert"), "{help}");
+    }
+}
+
+#[test]
 fn a_rotation_that_would_have_to_ask_says_so_at_once() {
     for (arguments, what) in [
         (&["rotate-anchor", "--yes"][..], "nobody said what becomes of the new trust anchor's key"),

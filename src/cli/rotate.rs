@@ -126,6 +126,8 @@ pub struct RotateIssuerArgs {
 
 /// What holds for every rotation.
 #[derive(Clone, Debug, Args)]
+// What is flattened before it has a heading of its own, which would go on to hold for these.
+#[command(next_help_heading = None)]
 pub struct RotateArgs {
     /// How long the new issuer lives; never longer than its anchor
     #[arg(long, value_name = "TIME", default_value = "1y")]
