@@ -96,7 +96,7 @@ async fn look(settings: &Settings, backup: &Backup, ui: &Ui) -> Result<Look, Err
 /// Whether the backup is of this control plane. Objects keep their uid as long as they live; where one of them was made
 /// anew since, the others tell.
 async fn is_of(backup: &Backup, mesh: &LiveMesh) -> Result<(), Error> {
-    let here = mesh.uids().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    let here = mesh.uids().await?;
     Ok(same((&backup.namespace, &backup.uids), (mesh.namespace(), &here))?)
 }
 

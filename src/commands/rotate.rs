@@ -15,7 +15,7 @@ mod told;
 use std::ops::ControlFlow;
 
 use crate::{
-    cluster::{Cluster, LiveMesh, Observe},
+    cluster::{Cluster, LiveMesh},
     error::Error,
     execute::Stop,
     mesh::{Mesh as _, ProbeScope},
@@ -142,20 +142,15 @@ async fn allow<'a>(
 pub(super) async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
     let _progress = ui.progress("looking for the control plane");
     let cluster = Cluster::connect(&settings.connect).await?;
-    let what = Observe {
-        control_plane_namespace: settings.common.cluster.linkerd_namespace.clone(),
-        probe: ProbeScope::None,
-        ..Observe::default()
-    };
-    let namespace = Box::pin(cluster.observe(&what, settings.now)).await?.namespace;
+    let namespace = cluster.control_plane(settings.common.cluster.linkerd_namespace.as_deref()).await?;
     Ok(LiveMesh::new(cluster, namespace))
 }
 
 /// Reads the mesh.
 pub(super) async fn look(mesh: LiveMesh, ui: &Ui) -> Result<Look, Error> {
     let _progress = ui.progress("reading the mesh");
-    let snapshot = Box::pin(mesh.observe(ProbeScope::Sample)).await.map_err(|fault| Error::Stopped(fault.into()))?;
-    let rollouts = mesh.rollouts(&[]).await.map_err(|fault| Error::Stopped(fault.into()))?;
+    let snapshot = Box::pin(mesh.observe(ProbeScope::Sample)).await?;
+    let rollouts = mesh.rollouts(&[]).await?;
     let standing = Standing::of(&snapshot, &rollouts);
     Ok(Look { mesh, snapshot, standing })
 }

@@ -21,7 +21,7 @@ pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp)
     if folder.symlink_metadata().is_ok() {
         keyfile::check_empty(&folder)?;
     }
-    let objects = mesh.export().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    let objects = mesh.export().await?;
     if let Some(above) = folder.parent().filter(|_| is_own) {
         // The user's own state directory, which nothing may have needed before.
         std::fs::create_dir_all(above)

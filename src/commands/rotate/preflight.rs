@@ -6,7 +6,6 @@ use crate::{
     cluster::LiveMesh,
     commands::ExitStatus,
     error::Error,
-    execute::Stop,
     keyfile,
     mesh::Mesh as _,
     plan::{Hold, Next, Outlook, Standing},
@@ -28,7 +27,7 @@ pub(super) async fn verify(
 ) -> Result<Report, Error> {
     let _progress = ui.progress("verifying the plan");
     let wanted = Wanted::of(outlook, snapshot, standing, gathered.issuer());
-    let mut report = preflight::verify(mesh, &wanted).await.map_err(|fault| Error::Stopped(Stop::from(fault)))?;
+    let mut report = preflight::verify(mesh, &wanted).await?;
     if settings.common.run.dry_run {
         report.rows.extend(key(settings, gathered));
         report.rows.push(folder(settings));

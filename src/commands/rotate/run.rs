@@ -52,7 +52,7 @@ pub(super) async fn run<M: Mesh>(
         match ended {
             // A run that was killed left its lock behind.
             Err(Stop::Locked(holder)) if holder::has_ended(&holder) => {
-                mesh.unlock(&holder.name).await.map_err(|fault| Error::Stopped(fault.into()))?;
+                mesh.unlock(&holder.name).await?;
             }
             Err(Stop::Locked(holder))
                 if holder::is_own(&holder) && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>
