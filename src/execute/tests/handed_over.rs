@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use futures::FutureExt as _;
 
-use super::{Log, Scene};
+use super::{Log, Scene, wait};
 use crate::{
     execute::{Options, Stop, Stopper, run},
     handover::Handover,
@@ -23,9 +23,8 @@ impl Scene {
         let handover = Handover::new(&self.simulation, folder.path().to_owned(), owner);
         let options = Options { hold: HOLD, ..self.options.clone() };
         let mut log = Log::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let issuer = Some(&self.made.issuer);
-        let ended = runtime.block_on(run(&handover, &self.request, issuer, &options, stopper, &mut log));
+        let ended = wait(run(&handover, &self.request, issuer, &options, stopper, &mut log));
         (ended, log)
     }
 
