@@ -4,6 +4,7 @@ mod check;
 mod generate;
 mod interrupt;
 mod key;
+mod layout;
 mod observe;
 mod rehearse;
 mod restore;

@@ -7,6 +7,7 @@ use crate::{
     commands::{BadBackup, ExitStatus},
     execute::Stop,
     keyfile,
+    mesh::Fault,
     pki::{
         InvalidName,
         authority::{SigningError, Unfit},
@@ -130,6 +131,16 @@ pub enum Error {
     /// The user pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// Before a run has begun, a server that does not answer is no end of one.
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Lost(error) => Self::Cluster(error),
+            other => Self::Stopped(other.into()),
+        }
+    }
 }
 
 /// An error as it is told: what is wrong, what shows it, what to do next.

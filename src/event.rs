@@ -15,8 +15,6 @@ use crate::{
 pub enum Event {
     /// The lock was taken.
     Locked,
-    /// Everything that may be touched was saved.
-    BackedUp(std::path::PathBuf),
     /// The mesh was looked at, and stands so.
     Looked(Box<Looked>),
     /// The mesh was read, and this is what is left to do.

@@ -22,7 +22,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::mesh::{IssuerPair, ProbeScope};
+use crate::mesh::ProbeScope;
 
 pub use run::{run, write_of};
 pub use stop::Stop;
@@ -87,6 +87,3 @@ impl Stopper {
         }
     }
 }
-
-/// The issuer that a run may bring in, with its key.
-pub type NewIssuer = Option<IssuerPair>;

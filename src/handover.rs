@@ -1,8 +1,8 @@
 //! Objects that somebody else writes, such as a Helm release: what a plan would write to them goes into files for their
-//! owner, and is waited for. Everything else goes through.
+//! owner. Everything else goes through.
 //!
 //! A side of the port in front of another one, so that planner, gates and proofs are the same as ever; a write is done
-//! when the cluster holds it.
+//! when the cluster holds it. Whoever writes waits for that, and keeps the lock meanwhile: here nothing is waited for.
 
 mod files;
 
@@ -21,9 +21,6 @@ use crate::{
     snapshot::{Snapshot, Source, Values, WorkloadRef},
 };
 
-/// Between two looks whether what was handed over has arrived.
-const LOOK: Duration = Duration::from_secs(3);
-
 /// Is called with each file that waits for its owner.
 type Tell<'a> = Box<dyn FnMut(&Path) + Send + 'a>;
 
@@ -31,36 +28,19 @@ type Tell<'a> = Box<dyn FnMut(&Path) + Send + 'a>;
 pub struct Handover<'a, M> {
     mesh: &'a M,
     folder: PathBuf,
-    patience: Duration,
-    /// Is told of every file that waits for its owner.
-    tell: Mutex<Tell<'a>>,
+    waiting: Mutex<Waiting<'a>>,
+}
+
+/// The file that waits for its owner, and who is told of it, once.
+struct Waiting<'a> {
+    file: Option<PathBuf>,
+    tell: Tell<'a>,
 }
 
 impl<'a, M: Mesh> Handover<'a, M> {
-    /// Hands over through files in `folder`, which exists, and waits for `patience` each time.
-    pub fn new(mesh: &'a M, folder: PathBuf, patience: Duration, tell: impl FnMut(&Path) + Send + 'a) -> Self {
-        Self { mesh, folder, patience, tell: Mutex::new(Box::new(tell)) }
-    }
-
-    /// Waits until the cluster holds what `write` says.
-    async fn await_it(&self, write: &Write, file: Option<&Path>) -> Result<(), Fault> {
-        let begun = self.mesh.now();
-        loop {
-            let snapshot = self.mesh.observe(ProbeScope::None).await?;
-            if holds(&snapshot, write) {
-                return Ok(());
-            }
-            if self.mesh.now().duration_since(begun).unsigned_abs() >= self.patience {
-                let what = file.map_or_else(
-                    || format!("{} does not follow", write.object()),
-                    |file| format!("{} does not hold what is in {}", write.object(), file.display()),
-                );
-                return Err(Fault::Refused(format!(
-                    "{what} yet: let its owner apply it, then run the same command again"
-                )));
-            }
-            self.mesh.pause(LOOK).await;
-        }
+    /// Hands over through files in `folder`, which exists, and calls `tell` with each that waits for its owner.
+    pub fn new(mesh: &'a M, folder: PathBuf, tell: impl FnMut(&Path) + Send + 'a) -> Self {
+        Self { mesh, folder, waiting: Mutex::new(Waiting { file: None, tell: Box::new(tell) }) }
     }
 
     fn hand_over(&self, write: &Write) -> Result<Option<PathBuf>, Fault> {
@@ -70,8 +50,11 @@ impl<'a, M: Mesh> Handover<'a, M> {
         if !file.exists() {
             keyfile::write_secret(&file, &text).map_err(failed)?;
         }
-        let mut tell = self.tell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        (*tell)(&file);
+        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if waiting.file.as_ref() != Some(&file) {
+            (waiting.tell)(&file);
+            waiting.file = Some(file.clone());
+        }
         Ok(Some(file))
     }
 }
@@ -98,7 +81,13 @@ impl<M: Mesh> Mesh for Handover<'_, M> {
             return Ok(());
         }
         let file = self.hand_over(write)?;
-        self.await_it(write, file.as_deref()).await
+        if holds(&self.mesh.observe(ProbeScope::None).await?, write) {
+            return Ok(());
+        }
+        Err(Fault::HandedOver(file.map_or_else(
+            || format!("{} does not follow", write.object()),
+            |file| format!("{} does not hold what is in {}", write.object(), file.display()),
+        )))
     }
 
     async fn issuer(&self) -> Result<IssuerPair, Fault> {
@@ -170,20 +159,21 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn what_is_owned_is_handed_over_and_waited_for() {
+    async fn what_is_owned_is_handed_over_and_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let snapshot = example().unwrap();
         let simulation = Simulation::new(World::of(&snapshot, &[]).unwrap());
         let anchors = simulation.world().anchors().to_vec();
         let told = Mutex::new(Vec::new());
         let tell = |file: &Path| told.lock().unwrap().push(file.to_owned());
-        let handover = Handover::new(&simulation, folder.path().to_owned(), Duration::from_secs(30), tell);
+        let handover = Handover::new(&simulation, folder.path().to_owned(), tell);
 
         let same = Write::TrustRoots { anchors: anchors.clone(), against: "1".to_owned() };
         handover.write(&same, Mode::Do).await.unwrap();
         let none = Write::TrustRoots { anchors: Vec::new(), against: "1".to_owned() };
         let refused = handover.write(&none, Mode::Do).await;
-        assert!(matches!(refused, Err(Fault::Refused(why)) if why.contains("2-trust-roots.values.yaml")));
+        assert!(matches!(refused, Err(Fault::HandedOver(why)) if why.contains("2-trust-roots.values.yaml")));
+        assert!(handover.write(&none, Mode::Do).await.is_err(), "it waits still, and is not told of again");
         assert_eq!(*simulation.world().anchors(), anchors, "nothing was written");
         let files = told.lock().unwrap().clone();
         assert_eq!(files.len(), 2);

@@ -26,7 +26,7 @@
 //!
 //! * [`mesh`]: the only way from a plan to a cluster, in terms of anchors, issuers and workloads. [`cluster`] is its live
 //!   side, [`simulate`] the one in memory.
-//! * [`handover`]: a side in front of another, for objects that somebody else owns: files for their owner, then patience.
+//! * [`handover`]: a side in front of another, for objects that somebody else owns: files for their owner.
 //! * [`preflight`]: what can be known of a plan before anything is changed, asked over the port.
 //! * [`execute`]: carries a plan out over the port: one step, its proof, and a look at the mesh before the next.
 //!

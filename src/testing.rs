@@ -1,5 +1,8 @@
 //! A small mesh made in memory, healthy until a test breaks it. Only for tests; its clock stands still.
 
+pub(crate) mod planned;
+pub(crate) mod simulated;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};

@@ -4,6 +4,7 @@
 
 mod bar;
 pub mod check;
+mod document;
 mod error;
 pub mod generate;
 mod look;

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
+use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, RunArgs, TrimArg};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -126,59 +126,18 @@ pub struct RotateIssuerArgs {
 
 /// What holds for every rotation.
 #[derive(Clone, Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+// What is flattened before it has a heading of its own, which would go on to hold for these.
+#[command(next_help_heading = None)]
 pub struct RotateArgs {
     /// How long the new issuer lives; never longer than its anchor
     #[arg(long, value_name = "TIME", default_value = "1y")]
     pub issuer_lifetime: LifetimeArg,
-    /// Show the plan and what was verified of it, and change nothing; 5 is returned where something would stop it
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// Explain each step and ask before it
-    #[arg(long, conflicts_with_all = ["yes", "dry_run"])]
-    pub interactive: bool,
+    /// How the run goes about it.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// Wait for leafs to renew themselves instead of restarting their pods: up to 17 hours
     #[arg(long)]
     pub patient: bool,
-    /// How many workloads are restarted at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
-    pub max_parallel: usize,
-    /// Which proxies are asked between the steps: sample or all
-    #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
-    pub probe: ProbeArg,
-    /// Leave this workload as it is, NAMESPACE/KIND/NAME, knowing that it may lose the mesh; may be given more than once
-    #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
-    pub leave: Vec<crate::snapshot::WorkloadRef>,
-    /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
-    #[arg(long, value_name = "NAME")]
-    pub answer_for: Vec<String>,
-    /// Keep this anchor in the bundle (SHA-256 of the certificate), for what nothing in this cluster shows: another
-    /// cluster, a machine outside; may be given more than once
-    #[arg(long, value_name = "FINGERPRINT")]
-    pub keep_anchor: Vec<crate::pki::Fingerprint>,
-    /// Where proxies refuse each other already, go on although more of them do until the last has been restarted
-    #[arg(long)]
-    pub accept_refusals: bool,
-    /// How long to wait for what only an operator can replace, such as 10m
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = value::request_timeout)]
-    pub hold: std::time::Duration,
-    /// How long a workload may take to get ready with its new pods
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = value::request_timeout)]
-    pub rollout_timeout: std::time::Duration,
-    /// Save what may be touched, and the record of the run, in this new folder
-    #[arg(long, value_name = "DIR")]
-    pub backup_dir: Option<PathBuf>,
-    /// Where a Helm release, Argo CD or Flux writes these objects: put the values for each stage into this folder, and
-    /// wait as long as --hold says until they have arrived
-    #[arg(long, value_name = "DIR")]
-    pub emit: Option<PathBuf>,
-    /// Write to objects of a Helm release all the same: its next upgrade brings the old certificates back, unless its
-    /// values were brought in line before
-    #[arg(long, conflicts_with = "emit")]
-    pub edit_owned: bool,
     /// Rotate although what is there was made by a run of the last day
     #[arg(long)]
     pub force: bool,

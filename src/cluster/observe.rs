@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use crate::{
     mesh::ProbeScope,
-    snapshot::{self, SCHEMA_VERSION, Snapshot},
+    snapshot::{self, SCHEMA_VERSION, Snapshot, Source, Webhook},
 };
 
 use super::{
@@ -33,6 +33,22 @@ impl Cluster {
         Ok(snapshot)
     }
 
+    /// The namespace of the control plane: the one that is `wanted`, else the only one that there is.
+    ///
+    /// # Errors
+    /// When the server does not answer, or there is no control plane, or there are several and none was named.
+    pub async fn control_plane(&self, wanted: Option<&str>) -> Result<String, Error> {
+        Ok(discover(self, wanted, self.about().context.as_ref()).await?.namespace)
+    }
+
+    /// The webhooks that a control plane and its extensions answer; nothing is asked of them.
+    pub(super) async fn webhooks(&self, namespace: &str) -> Result<Source<Vec<Webhook>>, Error> {
+        let found = discover(self, Some(namespace), self.about().context.as_ref()).await?;
+        let reader = Reader::new(self, namespace, found.namespaces.items());
+        let webhooks = reader.webhooks().await;
+        reader.unanswered().map_or(Ok(webhooks), Err)
+    }
+
     /// Asks proxies and webhook servers, and puts down what they say.
     async fn probe_all(&self, snapshot: &mut Snapshot, scope: ProbeScope) {
         if scope == ProbeScope::None {
@@ -46,7 +62,7 @@ impl Cluster {
             }
         };
         let webhooks = async {
-            if let snapshot::Source::Found(webhooks) = webhooks {
+            if let Source::Found(webhooks) = webhooks {
                 let asked = webhooks.iter_mut().map(async |webhook| {
                     webhook.served = Some(super::probe::served(self, webhook).await);
                 });

@@ -42,8 +42,8 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings that the arguments mean at the moment `now`.
     pub(super) fn resolve(arguments: RestoreArgs, now: Timestamp) -> Self {
-        let (folder, show) = (arguments.folder.clone(), arguments.show);
-        Self { folder, show, now, run: rotate::Settings::of_restore(arguments.common(), now) }
+        let RestoreArgs { folder, show, run, cluster } = arguments;
+        Self { folder, show, now, run: rotate::Settings::of_restore(run, cluster, now) }
     }
 }
 
@@ -96,7 +96,7 @@ async fn look(settings: &Settings, backup: &Backup, ui: &Ui) -> Result<Look, Err
 /// Whether the backup is of this control plane. Objects keep their uid as long as they live; where one of them was made
 /// anew since, the others tell.
 async fn is_of(backup: &Backup, mesh: &LiveMesh) -> Result<(), Error> {
-    let here = mesh.uids().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    let here = mesh.uids().await?;
     Ok(same((&backup.namespace, &backup.uids), (mesh.namespace(), &here))?)
 }
 

@@ -15,7 +15,7 @@ mod told;
 use std::ops::ControlFlow;
 
 use crate::{
-    cluster::{Cluster, LiveMesh, Observe},
+    cluster::{Cluster, LiveMesh},
     error::Error,
     execute::Stop,
     mesh::{Mesh as _, ProbeScope},
@@ -30,11 +30,11 @@ use super::{ExitStatus, interrupt::Interrupts};
 
 /// Rotates.
 pub(super) async fn rotate(mut settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
-    if settings.common.interactive && !ui.can_ask() {
+    if settings.common.run.interactive && !ui.can_ask() {
         return Err(Error::NotInteractive);
     }
-    let nobody_says = settings.wanted.is_none() && settings.place_is_open && !settings.common.dry_run;
-    if nobody_says && (settings.common.yes || !ui.can_ask()) {
+    let nobody_says = settings.wanted.is_none() && settings.place_is_open && !settings.common.run.dry_run;
+    if nobody_says && (settings.common.run.yes || !ui.can_ask()) {
         return Err(Error::NoPlaceForKey);
     }
     let mut interrupts = Interrupts::new()?;
@@ -120,19 +120,19 @@ async fn allow<'a>(
         Next::Do(_) | Next::Done(_) => {}
     }
     let report = preflight::verify(settings, mesh, (snapshot, standing), &outlook, &gathered, ui).await?;
-    if settings.common.dry_run {
+    if settings.common.run.dry_run {
         return preflight::show(&report, ui).map(ControlFlow::Break);
     }
     if report.stops() {
         ui.stopped(&Stop::Unready(Box::new(report)));
         return Ok(ControlFlow::Break(ExitStatus::Gate));
     }
-    let question = if settings.common.interactive { "Begin? Each step is asked for." } else { "Go on?" };
-    if !settings.common.yes && !ui.confirm(question)? {
+    let question = if settings.common.run.interactive { "Begin? Each step is asked for." } else { "Go on?" };
+    if !settings.common.run.yes && !ui.confirm(question)? {
         return Ok(ControlFlow::Break(ExitStatus::Interrupted));
     }
     gathered.keep(&outlook)?;
-    let saved = backup::save(mesh, settings.common.backup_dir.as_deref(), settings.now).await?;
+    let saved = backup::save(mesh, settings.common.run.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
     let recorder = record::begin(settings, mesh, (snapshot, standing), &outlook, &saved, &report, ui);
     Ok(ControlFlow::Continue(Ready { request, gathered, saved, recorder }))
@@ -142,20 +142,15 @@ async fn allow<'a>(
 pub(super) async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Error> {
     let _progress = ui.progress("looking for the control plane");
     let cluster = Cluster::connect(&settings.connect).await?;
-    let what = Observe {
-        control_plane_namespace: settings.common.cluster.linkerd_namespace.clone(),
-        probe: ProbeScope::None,
-        ..Observe::default()
-    };
-    let namespace = Box::pin(cluster.observe(&what, settings.now)).await?.namespace;
+    let namespace = cluster.control_plane(settings.common.cluster.linkerd_namespace.as_deref()).await?;
     Ok(LiveMesh::new(cluster, namespace))
 }
 
 /// Reads the mesh.
 pub(super) async fn look(mesh: LiveMesh, ui: &Ui) -> Result<Look, Error> {
     let _progress = ui.progress("reading the mesh");
-    let snapshot = Box::pin(mesh.observe(ProbeScope::Sample)).await.map_err(|fault| Error::Stopped(fault.into()))?;
-    let rollouts = mesh.rollouts(&[]).await.map_err(|fault| Error::Stopped(fault.into()))?;
+    let snapshot = Box::pin(mesh.observe(ProbeScope::Sample)).await?;
+    let rollouts = mesh.rollouts(&[]).await?;
     let standing = Standing::of(&snapshot, &rollouts);
     Ok(Look { mesh, snapshot, standing })
 }

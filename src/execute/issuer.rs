@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     event::{Event, Watch},
-    mesh::{Fault, Mesh, Mode, ProbeScope, Write},
+    mesh::{Fault, Mesh, ProbeScope, Write},
     pki::Certificate,
     plan::{Party, Step, Why, gate},
     snapshot::{IdentityEventKind, Snapshot},
@@ -83,7 +83,7 @@ async fn put_back<M: Mesh, W: Watch>(
     }
     let (anchors, issuer) = (look.standing.roots.clone(), pair.chain.first().map(Certificate::fingerprint));
     let against = secret.map(|secret| secret.meta.resource_version.clone()).unwrap_or_default();
-    run.mesh.write(&Write::Issuer { pair, anchors, against }, Mode::Do).await?;
+    run.write(&Write::Issuer { pair, anchors, against }).await?;
     if let Some(issuer) = issuer {
         run.tell(&Event::PutBack(issuer));
     }

@@ -190,7 +190,9 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 if matches!(write, Write::Issuer { .. }) {
                     self.issuer_before = Some(self.mesh.issuer().await?);
                 }
-                self.write(write).await
+                self.write(&write).await?;
+                self.tell(&Event::Written(write.object()));
+                Ok(())
             }
             Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,
             Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
@@ -198,19 +200,37 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 let waiting: BTreeSet<_> = workloads.iter().collect();
                 self.tell(&Event::Waiting(format!("{} workloads to renew their leafs", waiting.len())));
                 // The longest life of a leaf is the longest wait; each look decides whether there is more to wait for.
-                tokio::select! {
-                    () = self.mesh.pause(LEAF_LOOK) => {}
-                    () = self.stopper.asked() => {}
-                }
+                self.rest(LEAF_LOOK).await;
                 Ok(())
             }
         }
     }
 
-    pub(super) async fn write(&mut self, write: Write) -> Result<(), Stop> {
-        self.mesh.write(&write, Mode::Do).await?;
-        self.tell(&Event::Written(write.object()));
-        Ok(())
+    /// Writes. Where that is left to an owner, waits for them as for any other operator: with the lock kept, and no
+    /// longer once the run is asked to end.
+    pub(super) async fn write(&mut self, write: &Write) -> Result<(), Stop> {
+        let begun = self.mesh.now();
+        let mut told = false;
+        loop {
+            let written = self.mesh.write(write, Mode::Do).await;
+            let waited = self.mesh.now().duration_since(begun).unsigned_abs();
+            if !matches!(written, Err(Fault::HandedOver(_))) || waited >= self.options.hold {
+                return Ok(written?);
+            }
+            if !std::mem::replace(&mut told, true) {
+                self.tell(&Event::Waiting(format!("the owner of {}", write.object())));
+            }
+            self.rest(LOOK).await;
+            self.go_on().await?;
+        }
+    }
+
+    /// Lets time pass, unless the run is asked to end.
+    async fn rest(&self, time: Duration) {
+        tokio::select! {
+            () = self.mesh.pause(time) => {}
+            () = self.stopper.asked() => {}
+        }
     }
 
     /// Waits for an operator to see to what cannot be restarted, as long as that was allowed.
@@ -222,7 +242,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             if waited.unsigned_abs() >= self.options.hold {
                 return Err(Stop::Held(holds));
             }
-            self.mesh.pause(LOOK).await;
+            self.rest(LOOK).await;
             self.go_on().await?;
             if !matches!(next(&self.look(self.options.probe).await?.standing, request), Next::Hold(still) if still == holds)
             {

@@ -1,18 +1,19 @@
 //! Runs on the simulation: the whole way, with faults, kills and random meshes.
 
+mod handed_over;
 mod notes;
 mod random;
 mod restore;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Options, Stop, Stopper, run};
+use super::{Stop, Stopper, run};
 use crate::{
     event::{Answer, Event, Watch},
     mesh::{IssuerPair, Mesh as _, Obstacle, Rollout},
     plan::{Done, Goal, Materials, Request, Step, Trim, Why},
-    simulate::{Fault, Made, Simulation, World, example},
-    snapshot::Snapshot,
+    simulate::{Fault, Simulation, example},
+    testing::simulated::{Scene, wait},
 };
 
 /// Keeps what happened.
@@ -40,34 +41,8 @@ impl Watch for Log {
     }
 }
 
-/// A simulated mesh, and an anchor and issuer to rotate it to.
-struct Scene {
-    simulation: Simulation,
-    made: Made,
-    request: Request,
-    options: Options,
-}
-
+/// How a scene is run, and what came of it.
 impl Scene {
-    fn of(snapshot: &Snapshot, rollouts: &[Rollout]) -> Self {
-        let mut world = World::of(snapshot, rollouts).unwrap();
-        let made = world
-            .make(Goal::Anchor, SignedDuration::from_hours(24 * 3650), SignedDuration::from_hours(24 * 365))
-            .unwrap();
-        let materials = Materials { anchor: Some(made.anchor.clone()), issuer: Some(made.issuer.chain.clone()) };
-        let request = Request::new(Goal::Anchor, materials);
-        Self { simulation: Simulation::new(world), made, request, options: Options::default() }
-    }
-
-    fn example() -> Self {
-        Self::of(&example().unwrap(), &[])
-    }
-
-    fn faulty(self, faults: &[Fault]) -> Self {
-        self.simulation.world().set_faults(faults.to_vec());
-        self
-    }
-
     fn run(&self) -> (Result<Done, Stop>, Log) {
         self.run_with(Some(&self.made.issuer))
     }
@@ -77,15 +52,7 @@ impl Scene {
     }
 
     fn run_as(&self, issuer: Option<&IssuerPair>, mut log: Log) -> (Result<Done, Stop>, Log) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let ended = runtime.block_on(run(
-            &self.simulation,
-            &self.request,
-            issuer,
-            &self.options,
-            &Stopper::default(),
-            &mut log,
-        ));
+        let ended = wait(run(&self.simulation, &self.request, issuer, &self.options, &Stopper::default(), &mut log));
         (ended, log)
     }
 
@@ -270,10 +237,9 @@ impl Watch for Slow<'_> {
 fn a_step_that_was_thought_over_is_looked_at_again_and_asked_once() {
     let scene = Scene::example();
     let mut slow = Slow { simulation: &scene.simulation, asked: Vec::new(), taken: Vec::new() };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let issuer = Some(&scene.made.issuer);
     let stopper = Stopper::default();
-    let ended = runtime.block_on(run(&scene.simulation, &scene.request, issuer, &scene.options, &stopper, &mut slow));
+    let ended = wait(run(&scene.simulation, &scene.request, issuer, &scene.options, &stopper, &mut slow));
     assert!(ended.is_ok() && scene.is_done());
     // Identity loads the new issuer while the operator thinks about waiting for it: that step is not taken any more.
     slow.asked.retain(|step| !matches!(step, Step::AwaitIssuer { .. }));

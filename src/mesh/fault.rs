@@ -15,6 +15,9 @@ pub enum Fault {
     /// The API server answered, but not with what was asked for.
     #[error("{0}")]
     Failed(String),
+    /// Its owner was given what it should hold, and has not applied it.
+    #[error("{0} yet: let its owner apply it")]
+    HandedOver(String),
     /// The API server does not answer.
     #[error(transparent)]
     Lost(#[from] cluster::Error),

@@ -90,6 +90,17 @@ impl Bundle {
         self.certificates.iter().map(Certificate::fingerprint).collect()
     }
 
+    /// The certificates, each once, in their order.
+    pub fn each_once(&self) -> Vec<Certificate> {
+        let mut once: Vec<Certificate> = Vec::new();
+        for certificate in &self.certificates {
+            if !once.contains(certificate) {
+                once.push(certificate.clone());
+            }
+        }
+        once
+    }
+
     /// Whether both hold the same certificates, whatever their order, number and layout.
     pub fn same_set(&self, other: &Self) -> bool {
         self.set() == other.set()
@@ -169,6 +180,9 @@ mod tests {
         assert_ne!(plain.text_sha256, odd.text_sha256);
         assert!(plain.problems.is_empty() && odd.problems.is_empty());
         assert!(plain.loads && odd.loads);
+        let twice = Bundle::of([two.clone(), one.clone(), two.clone()]);
+        assert!(twice.same_set(&plain));
+        assert_eq!(twice.each_once(), [two, one]);
     }
 
     #[test]

@@ -103,33 +103,21 @@ fn leads_there(party: &Party, anchor: &Certificate) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        plan::Materials,
-        testing::{ISSUER, Recipe, TestMesh, days},
-    };
+    use crate::testing::planned::Scene;
 
     #[test]
     fn nobody_is_there_at_first_and_each_step_brings_its_own() {
-        let mesh = TestMesh::healthy();
-        let anchor = Recipe::authority("root.linkerd.cluster.local 2", 0, days(3650)).self_signed();
-        let issuer = Recipe::authority(&format!("{ISSUER} 2"), 0, days(365)).signed_by(&anchor);
-        let materials =
-            Materials { anchor: Some(anchor.certificate.clone()), issuer: Some(vec![issuer.certificate.clone()]) };
-        let request = Request::new(Goal::Anchor, materials);
-        let mut standing = Standing::of(&mesh.snapshot, &[]);
+        let scene = Scene::new();
+        let (request, way) = (scene.request(), scene.way(Goal::Anchor));
         let share = |standing: &Standing| {
             let reach = Reach::of(standing, &request);
-            assert_eq!(reach.anchor.as_ref(), Some(&anchor.certificate));
+            assert_eq!(reach.anchor.as_ref(), Some(&scene.anchor.certificate));
             let count = |which: fn(&PartyReach) -> bool| reach.parties.iter().filter(|party| which(party)).count();
             (count(|party| party.loaded), count(|party| party.moved), count(|party| party.trimmed))
         };
-        assert_eq!(share(&standing), (0, 0, 0));
-        let all = standing.parties.len();
-        let mut seen = Vec::new();
-        for step in super::super::outlook(&standing, &request).steps {
-            standing = standing.after(&step);
-            seen.push(share(&standing));
-        }
+        let all = way[0].parties.len();
+        let seen: Vec<_> = way.iter().map(share).collect();
+        assert_eq!(seen[0], (0, 0, 0));
         assert!(seen.contains(&(all, 0, 0)) && seen.contains(&(all, all, 0)));
         assert_eq!(seen.last(), Some(&(all, all, all)));
         assert!(seen.is_sorted(), "{seen:?}");

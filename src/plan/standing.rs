@@ -91,14 +91,14 @@ impl Standing {
         let identity = trust::identity_bundle(snapshot);
         Self {
             at: snapshot.taken_at,
-            roots: roots.map(once).unwrap_or_default(),
+            roots: roots.map(Bundle::each_once).unwrap_or_default(),
             roots_load: roots.is_some_and(|bundle| bundle.loads && bundle.loads_in_identity),
             roots_after_issuer: written.is_some_and(|(roots, issuer)| roots > issuer),
             roots_are_ours,
             issuer_is_ours,
             issuer: issuer.map(|chain| chain.certificates.clone()).unwrap_or_default(),
             serving: serving.as_ref().map(|serving| serving.chain.to_vec()),
-            identity_trusts: identity.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(once(bundle))),
+            identity_trusts: identity.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(bundle.each_once())),
             copies: copies(snapshot),
             parties: parties(snapshot, rollouts, serving.as_ref()),
             outside: outside(snapshot),
@@ -221,17 +221,6 @@ impl Party {
     }
 }
 
-/// A bundle's certificates, each once, in their order.
-fn once(bundle: &Bundle) -> Vec<Certificate> {
-    let mut once: Vec<Certificate> = Vec::new();
-    for certificate in &bundle.certificates {
-        if !once.contains(certificate) {
-            once.push(certificate.clone());
-        }
-    }
-    once
-}
-
 fn copies(snapshot: &Snapshot) -> Vec<(Copy, BTreeSet<Fingerprint>, Option<Certificate>)> {
     let copy = |which, source: &Source<Values>| {
         let values = source.found()?;
@@ -265,7 +254,7 @@ fn parties(snapshot: &Snapshot, rollouts: &[Rollout], serving: Option<&trust::Se
             who: key,
         };
         for loaded in loaded.iter().filter(|loaded| std::ptr::eq(loaded.workload, workload)) {
-            let trusts = loaded.bundle.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(once(bundle)));
+            let trusts = loaded.bundle.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(bundle.each_once()));
             add(&mut party.trusts, trusts);
         }
         for (group_index, group) in workload.groups.iter().enumerate() {
@@ -292,7 +281,7 @@ fn presented(
         .map(|chain| Presents::Issuer(chain[1..].to_vec()))
         .collect();
     let all_asked = shown.len() >= usize::try_from(group.pods).unwrap_or(usize::MAX);
-    let young = serving.filter(|serving| serving.since.is_some_and(|since| group.oldest > since));
+    let young = serving.filter(|serving| serving.is_of_all(group));
     let rest = match young {
         _ if all_asked => None,
         Some(serving) => Some(Presents::Issuer(serving.chain.to_vec())),

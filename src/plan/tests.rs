@@ -12,35 +12,8 @@ use crate::{
     mesh::{Obstacle, Rollout},
     pki::Bundle,
     snapshot::{ExternalWorkload, Source},
-    testing::{Authority, ISSUER, Recipe, TestMesh, WEB, days},
+    testing::{ISSUER, Recipe, WEB, days, planned::Scene},
 };
-
-/// A mesh at rest, and an anchor and issuer to rotate it to.
-struct Scene {
-    mesh: TestMesh,
-    anchor: Authority,
-    issuer: Authority,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let anchor = Recipe::authority("root.linkerd.cluster.local 2", 0, days(3650)).self_signed();
-        let issuer = Recipe::authority(&format!("{ISSUER} 2"), 0, days(365)).signed_by(&anchor);
-        Self { mesh: TestMesh::healthy(), anchor, issuer }
-    }
-
-    fn request(&self) -> Request {
-        let materials = Materials {
-            anchor: Some(self.anchor.certificate.clone()),
-            issuer: Some(vec![self.issuer.certificate.clone()]),
-        };
-        Request::new(Goal::Anchor, materials)
-    }
-
-    fn standing(&self) -> Standing {
-        Standing::of(&self.mesh.snapshot, &[])
-    }
-}
 
 /// A step in few words, for comparing.
 fn told(step: &Step) -> String {

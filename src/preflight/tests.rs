@@ -2,44 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
-
 use super::{About, Report, Row, Verdict, Wanted, verify};
 use crate::{
-    mesh::{Concern, Mesh as _, Mode, ProbeScope, Right},
-    plan::{Goal, Materials, Request, Standing, outlook},
-    simulate::{Fault, Made, Simulation, World, example},
+    mesh::{Concern, Mesh as _, Mode, Right},
+    plan::outlook,
+    simulate::{Fault, example},
     snapshot::WorkloadRef,
+    testing::simulated::{Scene, wait},
 };
 
-struct Scene {
-    simulation: Simulation,
-    made: Made,
+async fn wanted(scene: &Scene, with_key: bool) -> Wanted {
+    let (snapshot, standing) = scene.look().await;
+    let outlook = outlook(&standing, &scene.request);
+    Wanted::of(&outlook, &snapshot, &standing, with_key.then_some(&scene.made.issuer))
 }
 
-impl Scene {
-    fn new(faults: &[Fault]) -> Self {
-        let mut world = World::of(&example().unwrap(), &[]).unwrap();
-        let made = world
-            .make(Goal::Anchor, SignedDuration::from_hours(24 * 3650), SignedDuration::from_hours(24 * 365))
-            .unwrap();
-        world.set_faults(faults.to_vec());
-        Self { simulation: Simulation::new(world), made }
-    }
-
-    async fn wanted(&self, with_key: bool) -> Wanted {
-        let snapshot = self.simulation.observe(ProbeScope::Sample).await.unwrap();
-        let standing = Standing::of(&snapshot, &self.simulation.rollouts(&[]).await.unwrap());
-        let materials =
-            Materials { anchor: Some(self.made.anchor.clone()), issuer: Some(self.made.issuer.chain.clone()) };
-        let outlook = outlook(&standing, &Request::new(Goal::Anchor, materials));
-        Wanted::of(&outlook, &snapshot, &standing, with_key.then_some(&self.made.issuer))
-    }
-
-    fn report(&self) -> Report {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async { verify(&self.simulation, &self.wanted(true).await).await.unwrap() })
-    }
+fn found_in(scene: &Scene) -> Report {
+    wait(async { verify(&scene.simulation, &wanted(scene, true).await).await.unwrap() })
 }
 
 fn workload(name: &str) -> WorkloadRef {
@@ -53,8 +32,8 @@ fn about(report: &Report, about: About) -> Vec<&Row> {
 
 #[test]
 fn a_mesh_that_is_ready_is_found_ready_and_left_as_it_is() {
-    let scene = Scene::new(&[]);
-    let report = scene.report();
+    let scene = Scene::example();
+    let report = found_in(&scene);
     assert!(!report.stops(), "{report:?}");
     assert_eq!(about(&report, About::Writes).len(), 9, "three of the trust roots' rounds of copies, and the issuer");
     assert_eq!(about(&report, About::NewPods)[0].verdict, Verdict::Verified);
@@ -64,9 +43,8 @@ fn a_mesh_that_is_ready_is_found_ready_and_left_as_it_is() {
 
 #[test]
 fn every_right_that_the_run_takes_is_asked_for() {
-    let scene = Scene::new(&[]);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let wanted = runtime.block_on(scene.wanted(true));
+    let scene = Scene::example();
+    let wanted = wait(wanted(&scene, true));
     let on = |verb: &str, resource: &str, name: &str| Right::to(verb, "", resource).within("linkerd").named(name);
     for right in [
         on("patch", "configmaps", "linkerd-identity-trust-roots"),
@@ -83,8 +61,8 @@ fn every_right_that_the_run_takes_is_asked_for() {
 
 #[test]
 fn a_lacking_right_is_found_before_anything_was_changed() {
-    let scene = Scene::new(&[Fault::Lacks("patch secrets".to_owned())]);
-    let report = scene.report();
+    let scene = Scene::example().faulty(&[Fault::Lacks("patch secrets".to_owned())]);
+    let report = found_in(&scene);
     let names: BTreeSet<&str> = report.lacking.iter().map(|right| right.name.as_str()).collect();
     assert_eq!(names, BTreeSet::from(["linkerd-config-overrides", "linkerd-identity-issuer"]));
     assert_eq!(report.refused().count(), 2, "the writes that need it are not tried: {report:?}");
@@ -93,7 +71,7 @@ fn a_lacking_right_is_found_before_anything_was_changed() {
 
 #[test]
 fn without_the_right_to_note_a_run_goes_on() {
-    let report = Scene::new(&[Fault::Lacks("create events".to_owned())]).report();
+    let report = found_in(&Scene::example().faulty(&[Fault::Lacks("create events".to_owned())]));
     assert!(!report.stops());
     assert!(about(&report, About::Rights).iter().any(|row| matches!(row.verdict, Verdict::Remark(_))));
 }
@@ -101,7 +79,8 @@ fn without_the_right_to_note_a_run_goes_on() {
 #[test]
 fn what_the_cluster_would_not_take_is_told_for_each_write_and_restart() {
     let refuses = |object: &str| Fault::Refuses(object.to_owned());
-    let report = Scene::new(&[refuses("Secret linkerd-identity-issuer"), refuses("Deployment web")]).report();
+    let report =
+        found_in(&Scene::example().faulty(&[refuses("Secret linkerd-identity-issuer"), refuses("Deployment web")]));
     let refused: Vec<(About, &str)> = report.refused().map(|row| (row.about, row.what.as_str())).collect();
     assert_eq!(
         refused,
@@ -111,16 +90,15 @@ fn what_the_cluster_would_not_take_is_told_for_each_write_and_restart() {
 
 #[test]
 fn an_issuer_without_its_key_is_refused() {
-    let scene = Scene::new(&[]);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let wanted = runtime.block_on(scene.wanted(false));
+    let scene = Scene::example();
+    let wanted = wait(wanted(&scene, false));
     assert!(wanted.chains.iter().any(|row| matches!(row.verdict, Verdict::Refused { .. })));
 }
 
 #[test]
 fn a_quota_a_budget_and_a_partition_stop_and_a_gap_does_not() {
-    let scene = Scene::new(&[]);
-    let gaps = about(&scene.report(), About::Rollouts).len();
+    let scene = Scene::example();
+    let gaps = about(&found_in(&scene), About::Rollouts).len();
     assert!(gaps > 0, "the example has a StatefulSet of one pod");
     let quota = Concern::Quota { name: "q".to_owned(), resource: "pods".to_owned(), used: 4, hard: 4 };
     scene.simulation.world().set_concerns(vec![
@@ -129,22 +107,21 @@ fn a_quota_a_budget_and_a_partition_stop_and_a_gap_does_not() {
         (workload("db"), Concern::Budget("db".to_owned())),
         (workload("db"), Concern::Partition(1)),
     ]);
-    let report = scene.report();
+    let report = found_in(&scene);
     assert_eq!(report.refused().count(), 3, "{report:?}");
     assert!(report.refused().all(|row| row.about == About::Rollouts));
     scene.simulation.world().set_faults(vec![Fault::Lacks("create pods/eviction".to_owned())]);
-    assert_eq!(scene.report().lacking.len(), 1, "a workload with OnDelete takes one right more");
+    assert_eq!(found_in(&scene).lacking.len(), 1, "a workload with OnDelete takes one right more");
 }
 
 #[test]
 fn a_quota_that_pods_fill_while_they_are_replaced_stops_nothing() {
-    let scene = Scene::new(&[Fault::NeverReady("vote".to_owned())]);
+    let scene = Scene::example().faulty(&[Fault::NeverReady("vote".to_owned())]);
     let quota = Concern::Quota { name: "q".to_owned(), resource: "pods".to_owned(), used: 4, hard: 4 };
     scene.simulation.world().set_concerns(vec![(workload("web"), quota)]);
-    assert_eq!(scene.report().refused().count(), 1);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(scene.simulation.restart(&workload("vote"), Mode::Do)).unwrap();
-    let report = scene.report();
+    assert_eq!(found_in(&scene).refused().count(), 1);
+    wait(scene.simulation.restart(&workload("vote"), Mode::Do)).unwrap();
+    let report = found_in(&scene);
     assert!(!report.stops(), "{report:?}");
     let unsure = about(&report, About::Rollouts);
     let unsure = unsure.iter().filter(|row| matches!(row.verdict, Verdict::NotVerified(_)));

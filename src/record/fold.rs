@@ -17,7 +17,7 @@ impl Record {
     pub fn notice(&mut self, at: Timestamp, event: &Event) -> bool {
         match event {
             // The lock is no change; where the backup is was known before.
-            Event::Locked | Event::Looked(_) | Event::BackedUp(_) | Event::Finished(_) => {}
+            Event::Locked | Event::Looked(_) | Event::Finished(_) => {}
             Event::Planned(outlook) => self.planned(at, outlook),
             Event::Begun(step) => self.begun(at, step),
             Event::Written(object) => self.happened(at, Kind::Written, object),

@@ -1,16 +1,17 @@
 //! Records of runs on the simulation.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
 use super::{Beginning, End, Kind, Outcome, Place, Record, command_line, position, words};
 use crate::{
     event::{Answer, Event, Watch},
-    execute::{Options, Stop, Stopper, run},
-    mesh::{Mesh as _, ProbeScope},
-    plan::{Done, Goal, Materials, Request, Standing, Step, outlook},
+    execute::{self, Stop, Stopper},
+    mesh::Mesh as _,
+    plan::{Done, Goal, Step, outlook},
     preflight::{Report, Wanted, verify},
-    simulate::{Fault, Made, Simulation, World, example},
+    simulate::Fault,
+    testing::simulated::{Scene, wait},
 };
 
 /// Keeps a record, and its text after each event that is worth keeping.
@@ -31,41 +32,19 @@ impl Watch for Kept {
     }
 }
 
-struct Scene {
-    simulation: Simulation,
-    made: Made,
-}
-
-impl Scene {
-    fn new(faults: &[Fault]) -> Self {
-        let mut world = World::of(&example().unwrap(), &[]).unwrap();
-        let made = world
-            .make(Goal::Anchor, SignedDuration::from_hours(24 * 3650), SignedDuration::from_hours(24 * 365))
-            .unwrap();
-        world.set_faults(faults.to_vec());
-        Self { simulation: Simulation::new(world), made }
-    }
-
-    fn run(&self) -> (Kept, Result<Done, Stop>) {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(self.run_at_last())
-    }
-
-    async fn run_at_last(&self) -> (Kept, Result<Done, Stop>) {
-        let materials =
-            Materials { anchor: Some(self.made.anchor.clone()), issuer: Some(self.made.issuer.chain.clone()) };
-        let request = Request::new(Goal::Anchor, materials);
-        let snapshot = self.simulation.observe(ProbeScope::Sample).await.unwrap();
-        let standing = Standing::of(&snapshot, &self.simulation.rollouts(&[]).await.unwrap());
-        let outlook = outlook(&standing, &request);
-        let wanted = Wanted::of(&outlook, &snapshot, &standing, Some(&self.made.issuer));
-        let report = verify(&self.simulation, &wanted).await.unwrap();
+fn run(scene: &Scene) -> (Kept, Result<Done, Stop>) {
+    wait(async {
+        let (snapshot, standing) = scene.look().await;
+        let outlook = outlook(&standing, &scene.request);
+        let (simulation, issuer) = (&scene.simulation, Some(&scene.made.issuer));
+        let report = verify(simulation, &Wanted::of(&outlook, &snapshot, &standing, issuer)).await.unwrap();
         let went_on_from = position(&standing, Goal::Anchor, &outlook);
-        let record = Record::begin(self.simulation.now(), beginning(went_on_from), &report);
+        let record = Record::begin(simulation.now(), beginning(went_on_from), &report);
         let mut kept = Kept { record, last: String::new() };
-        let (options, stopper) = (Options::default(), Stopper::default());
-        let ended = run(&self.simulation, &request, Some(&self.made.issuer), &options, &stopper, &mut kept).await;
+        let stopper = Stopper::default();
+        let ended = execute::run(simulation, &scene.request, issuer, &scene.options, &stopper, &mut kept).await;
         (kept, ended)
-    }
+    })
 }
 
 fn beginning(went_on_from: Option<String>) -> Beginning {
@@ -102,8 +81,8 @@ fn without_fingerprints(record: &Record, text: &str) -> String {
 
 #[test]
 fn a_whole_rotation_as_markdown() {
-    let scene = Scene::new(&[]);
-    let (Kept { mut record, .. }, ended) = scene.run();
+    let scene = Scene::example();
+    let (Kept { mut record, .. }, ended) = run(&scene);
     assert!(ended.unwrap().trusting_old.is_empty());
     record.end(scene.simulation.now(), done());
     insta::assert_snapshot!("rotation", without_fingerprints(&record, &record.to_markdown()));
@@ -111,13 +90,13 @@ fn a_whole_rotation_as_markdown() {
 
 #[test]
 fn a_run_that_was_killed_leaves_a_record_up_to_there_and_the_next_goes_on() {
-    let scene = Scene::new(&[Fault::KilledAfter(14)]);
-    let (killed, ended) = scene.run();
+    let scene = Scene::example().faulty(&[Fault::KilledAfter(14)]);
+    let (killed, ended) = run(&scene);
     assert!(ended.is_err());
     assert!(killed.last.contains("unfinished") && killed.last.contains("**6. swap**"), "{}", killed.last);
     assert!(!killed.last.contains("**7. swap**"));
     scene.simulation.world().revive();
-    let (next, ended) = scene.run();
+    let (next, ended) = run(&scene);
     assert!(ended.is_ok(), "{ended:?}");
     let from = next.record.went_on_from.clone().unwrap();
     assert!(from.contains("on its way to trust anchor `root.linkerd.cluster.local"), "{from}");
@@ -127,7 +106,7 @@ fn a_run_that_was_killed_leaves_a_record_up_to_there_and_the_next_goes_on() {
 
 #[test]
 fn json_has_stable_keys_and_is_read_back() {
-    let (Kept { record, .. }, _) = Scene::new(&[Fault::ConflictAt(2), Fault::MissedUpdate]).run();
+    let (Kept { record, .. }, _) = run(&Scene::example().faulty(&[Fault::ConflictAt(2), Fault::MissedUpdate]));
     let json: serde_json::Value = serde_json::from_str(&record.to_json().unwrap()).unwrap();
     let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
@@ -168,8 +147,8 @@ fn json_has_stable_keys_and_is_read_back() {
 #[test]
 fn no_private_key_and_no_password_is_ever_in_a_record() {
     for faults in [vec![], vec![Fault::KilledAfter(15)], vec![Fault::NeverReady("web".to_owned())]] {
-        let scene = Scene::new(&faults);
-        let (Kept { mut record, .. }, ended) = scene.run();
+        let scene = Scene::example().faulty(&faults);
+        let (Kept { mut record, .. }, ended) = run(&scene);
         let key = scene.made.issuer.key.expose_secret();
         if let Err(stop) = ended {
             let what = format!("{stop}: the object was {key}");

@@ -51,7 +51,7 @@ fn of_group<'a>(
         BundleRef::Literal(index) => mesh.bundles.get(index),
         BundleRef::ConfigMap | BundleRef::Unknown => by_start(snapshot, group).0,
     };
-    let young = serving.filter(|serving| serving.since.is_some_and(|since| group.oldest > since));
+    let young = serving.filter(|serving| serving.is_of_all(group));
     let mut all: Vec<Held<'_>> = Vec::new();
     for admin in answers.iter().filter_map(|probe| probe.answer.as_ref().ok()) {
         let chain = admin.chain.as_deref().ok().filter(|chain| chain.len() > 1);

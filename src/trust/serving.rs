@@ -17,6 +17,13 @@ pub struct Serving<'a> {
     pub since: Option<Timestamp>,
 }
 
+impl Serving<'_> {
+    /// Whether every pod of this group has its leaf from that issuer, by its age alone.
+    pub fn is_of_all(&self, group: &PodGroup) -> bool {
+        self.since.is_some_and(|since| group.oldest > since)
+    }
+}
+
 /// What identity signs with, best proof first: all its pods started after the Secret was last written, and it does not
 /// start with an issuer that it refuses; its own event after that write; the newest leaf that was seen.
 pub fn serving(snapshot: &Snapshot) -> Option<Serving<'_>> {

@@ -15,9 +15,9 @@ mod walk;
 
 use jiff::Timestamp;
 
-use crate::{event::Event, execute::Stop, plan::Outlook};
+use crate::{event::Event, plan::Outlook};
 
-use super::{Look, look::Tone, text::wrap};
+use super::{Look, text::wrap};
 
 pub use dry_run::verified;
 pub use due::{due, due_sentence};
@@ -48,7 +48,6 @@ pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Optio
         | Event::Restarting(_)
         | Event::Proven(_)
         | Event::Finished(_) => return None,
-        Event::BackedUp(folder) => format!("saved what may be touched in {}", folder.display()),
         Event::Begun(step) => format!("{}: {}", step::stage(step), title(step)),
         Event::Restarted(workload, took) => format!("  {workload} is new and ready after {} s", took.as_secs()),
         Event::Waiting(what) => format!("  waiting for {what}"),
@@ -65,12 +64,4 @@ pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Optio
     let indent = text.len() - text.trim_start().len();
     let lines = wrap(&format!("{clock}{}", " ".repeat(indent)), text.trim_start(), look.text_width());
     Some(lines.join("\n") + "\n")
-}
-
-/// One line in the tone of success or failure.
-pub fn verdict(ended: Result<&str, &Stop>, look: Look) -> String {
-    match ended {
-        Ok(text) => format!("{} {text}\n", look.paint(Tone::Good, "done:")),
-        Err(stop) => format!("{} {stop}\n", look.paint(Tone::Critical, "stopped:")),
-    }
 }

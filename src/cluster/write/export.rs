@@ -8,8 +8,8 @@ use crate::{
         decode::Object,
         objects::{CONFIG_MAPS, Kind, SECRETS},
     },
-    mesh::{Fault, Mesh as _, ProbeScope},
-    snapshot::{Snapshot, WebhookKind},
+    mesh::Fault,
+    snapshot::{Webhook, WebhookKind},
 };
 
 use super::{LiveMesh, Place};
@@ -20,8 +20,9 @@ const AT_ONCE: usize = 8;
 impl LiveMesh {
     /// Reads everything that a plan may touch; what is not there is left out.
     pub(super) async fn export_all(&self) -> Result<Vec<Value>, Fault> {
-        let snapshot = self.observe(ProbeScope::None).await?;
-        let reads: Vec<_> = places(&snapshot).into_iter().map(|place| self.export_one(place)).collect();
+        let webhooks = Box::pin(self.cluster.webhooks(&self.namespace)).await?;
+        let reads: Vec<_> =
+            places(&self.namespace, webhooks.items()).into_iter().map(|place| self.export_one(place)).collect();
         let read = stream::iter(reads);
         let found: Vec<Option<Value>> = read.buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().map(without_managers).collect())
@@ -50,7 +51,7 @@ impl LiveMesh {
 type Owned = (Kind, &'static str, String, String);
 
 /// Kind and name of each, in the order of a backup: the control plane's own first.
-fn places(snapshot: &Snapshot) -> Vec<Owned> {
+fn places(namespace: &str, webhooks: &[Webhook]) -> Vec<Owned> {
     let own = [
         (CONFIG_MAPS, "ConfigMap", "linkerd-identity-trust-roots"),
         (CONFIG_MAPS, "ConfigMap", "linkerd-config"),
@@ -58,9 +59,9 @@ fn places(snapshot: &Snapshot) -> Vec<Owned> {
         (SECRETS, "Secret", "linkerd-identity-issuer"),
     ];
     let mut places: Vec<_> =
-        own.into_iter().map(|(kind, word, name)| (kind, word, snapshot.namespace.clone(), name.to_owned())).collect();
+        own.into_iter().map(|(kind, word, name)| (kind, word, namespace.to_owned(), name.to_owned())).collect();
     let mut named = BTreeSet::new();
-    for webhook in snapshot.webhooks.items() {
+    for webhook in webhooks {
         let (kind, word) = match webhook.kind {
             WebhookKind::Mutating => (admission("mutatingwebhookconfigurations"), "MutatingWebhookConfiguration"),
             WebhookKind::Validating => (admission("validatingwebhookconfigurations"), "ValidatingWebhookConfiguration"),
@@ -101,7 +102,8 @@ mod tests {
 
     #[test]
     fn all_that_may_be_touched_and_each_once() {
-        let places = places(&TestMesh::healthy().snapshot);
+        let snapshot = TestMesh::healthy().snapshot;
+        let places = places(&snapshot.namespace, snapshot.webhooks.items());
         let names: Vec<_> =
             places.iter().map(|(_, word, namespace, name)| format!("{word} {namespace}/{name}")).collect();
         assert_eq!(

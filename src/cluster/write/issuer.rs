@@ -44,13 +44,10 @@ impl LiveMesh {
     pub(super) async fn read_issuer(&self) -> Result<IssuerPair, Fault> {
         let place = self.issuer_place();
         let present: Keyed = self.get(place).await?;
-        let (crt, key) = match present.scheme() {
-            IssuerScheme::Linkerd => ("crt.pem", "key.pem"),
-            IssuerScheme::Kubernetes => ("tls.crt", "tls.key"),
-        };
+        let scheme = present.scheme();
         let text = |key: &str| present.secret(key).ok_or_else(|| Fault::Failed(format!("{place} has no key `{key}`")));
-        let chain = Bundle::parse(text(crt)?.text()).certificates;
-        Ok(IssuerPair { chain, key: SecretString::from(text(key)?.text()) })
+        let chain = Bundle::parse(text(scheme.certificate_key())?.text()).certificates;
+        Ok(IssuerPair { chain, key: SecretString::from(text(scheme.private_key())?.text()) })
     }
 
     /// Changes certificate and key, in the scheme that the Secret has: its type can't be changed.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     cluster::decode::{Object, config_map},
+    commands::layout,
     error::Error,
     keyfile,
     mesh::IssuerPair,
@@ -28,10 +29,6 @@ const ROOTS: (&str, &str) = ("ConfigMap", "linkerd-identity-trust-roots");
 const ISSUER: (&str, &str) = ("Secret", "linkerd-identity-issuer");
 const CONFIG: (&str, &str) = ("ConfigMap", "linkerd-config");
 const OVERRIDES: (&str, &str) = ("Secret", "linkerd-config-overrides");
-
-/// The kinds that a run saves.
-const KINDS: [&str; 5] =
-    ["APIService", "ConfigMap", "MutatingWebhookConfiguration", "Secret", "ValidatingWebhookConfiguration"];
 
 /// What a backup holds of anchors and issuer.
 pub(super) struct Backup {
@@ -145,11 +142,6 @@ impl Backup {
     }
 }
 
-/// An object's file, as the backup names it.
-fn file((kind, name): (&str, &str)) -> String {
-    format!("{}-{name}.json", kind.to_lowercase())
-}
-
 /// A ConfigMap, which holds no key; `None` where the backup has none.
 fn config_map(folder: &Path, object: (&str, &str)) -> Result<Option<(PathBuf, Value)>, Error> {
     let Some((file, contents)) = open_one(folder, object)? else { return Ok(None) };
@@ -167,7 +159,7 @@ fn secret(folder: &Path, object: (&str, &str)) -> Result<Option<(PathBuf, Saved)
 }
 
 fn open_one(folder: &Path, object: (&str, &str)) -> Result<Option<(PathBuf, keyfile::Contents)>, Error> {
-    let path = folder.join(file(object));
+    let path = folder.join(layout::file(object.0, object.1));
     match keyfile::read(&path) {
         Err(keyfile::Error::Missing(_)) => Ok(None),
         Err(error) => Err(error.into()),
@@ -184,7 +176,7 @@ fn is_it(file: &Path, (kind, name): (&str, &str), found: &(String, String)) -> R
 }
 
 fn missing(folder: &Path, (kind, name): (&str, &str)) -> BadBackup {
-    BadBackup::Missing { folder: folder.to_owned(), object: format!("{kind} {name}"), file: file((kind, name)) }
+    BadBackup::Missing { folder: folder.to_owned(), object: format!("{kind} {name}"), file: layout::file(kind, name) }
 }
 
 /// What is wrong and where, and nothing of the text: it may be a key.
@@ -203,12 +195,7 @@ fn anchors(bundle: Option<Bundle>) -> Result<Vec<Certificate>, String> {
     if let Some(problem) = bundle.problems.first() {
         return Err(format!("line {} of `ca-bundle.crt`: {}", problem.line, problem.what));
     }
-    let mut once: Vec<Certificate> = Vec::new();
-    for anchor in bundle.certificates {
-        if !once.contains(&anchor) {
-            once.push(anchor);
-        }
-    }
+    let once = bundle.each_once();
     if once.is_empty() { Err("there is no trust anchor in it".to_owned()) } else { Ok(once) }
 }
 
@@ -226,9 +213,7 @@ fn entry(secret: &Saved, file: &Path, key: &'static str) -> Result<Zeroizing<Vec
 /// The folder's own name, where the run chose it; else when the file was written.
 fn taken(folder: &Path, file: &Path) -> Option<Timestamp> {
     let name = folder.canonicalize().ok()?.file_name()?.to_str()?.to_owned();
-    let named = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", name).ok();
-    let named = named.and_then(|at| at.to_zoned(jiff::tz::TimeZone::UTC).ok()).map(|at| at.timestamp());
-    named.or_else(|| Timestamp::try_from(fs::metadata(file).ok()?.modified().ok()?).ok())
+    layout::moment(&name).or_else(|| Timestamp::try_from(fs::metadata(file).ok()?.modified().ok()?).ok())
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, Error> {
@@ -240,25 +225,13 @@ fn names(folder: &Path) -> Result<Vec<String>, Error> {
 
 /// The object that a file of this name holds, where it is one that only the state of webhooks needs.
 fn other(name: &str) -> Option<String> {
-    if [ROOTS, ISSUER, CONFIG, OVERRIDES].into_iter().any(|own| file(own) == name) {
-        return None;
-    }
-    let stem = name.strip_suffix(".json")?;
-    KINDS.into_iter().find_map(|kind| {
-        let object = stem.strip_prefix(&kind.to_lowercase())?.strip_prefix('-')?;
-        Some(format!("{kind} {object}"))
-    })
+    let object = layout::object(name)?;
+    (![ROOTS, ISSUER, CONFIG, OVERRIDES].contains(&object)).then(|| format!("{} {}", object.0, object.1))
 }
 
 fn open(folder: &Path, names: &[String]) -> Vec<PathBuf> {
-    let secrets = names.iter().filter(|name| name.starts_with("secret-")).map(|name| folder.join(name));
-    secrets.filter(|file| fs::metadata(file).is_ok_and(|metadata| is_open_to_others(&metadata))).collect()
-}
-
-#[cfg(unix)]
-fn is_open_to_others(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o044 != 0
+    let secrets = names.iter().filter(|name| layout::may_hold_keys(name)).map(|name| folder.join(name));
+    secrets.filter(|file| fs::metadata(file).is_ok_and(|metadata| keyfile::is_open_to_others(&metadata))).collect()
 }
 
 /// Files in a folder that only its owner may enter are out of reach for others, whatever their own mode.
@@ -266,11 +239,6 @@ fn is_open_to_others(metadata: &fs::Metadata) -> bool {
 fn may_be_entered(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     metadata.permissions().mode() & 0o011 != 0
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &fs::Metadata) -> bool {
-    false
 }
 
 #[cfg(not(unix))]

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::{cluster::LiveMesh, error::Error, keyfile, mesh::Mesh as _};
+use crate::{cluster::LiveMesh, commands::layout, error::Error, keyfile, mesh::Mesh as _};
 
 /// Where a run keeps what it saves: the folder that was asked for, or one of its own.
 pub(super) fn folder(asked: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
     match asked {
         Some(folder) => Ok(folder.to_owned()),
-        None => Ok(super::state_folder().ok_or(Error::NoStateFolder)?.join(now.strftime("%Y%m%dT%H%M%SZ").to_string())),
+        None => Ok(super::state_folder().ok_or(Error::NoStateFolder)?.join(layout::folder(now))),
     }
 }
 
@@ -21,7 +21,7 @@ pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp)
     if folder.symlink_metadata().is_ok() {
         keyfile::check_empty(&folder)?;
     }
-    let objects = mesh.export().await.map_err(|fault| Error::Stopped(fault.into()))?;
+    let objects = mesh.export().await?;
     if let Some(above) = folder.parent().filter(|_| is_own) {
         // The user's own state directory, which nothing may have needed before.
         std::fs::create_dir_all(above)
@@ -29,10 +29,9 @@ pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp)
     }
     keyfile::make_folder(&folder)?;
     for object in objects {
-        let word =
-            |pointer: &str| object.pointer(pointer).and_then(|value| value.as_str()).unwrap_or("none").to_owned();
-        let name = format!("{}-{}.json", word("/kind").to_lowercase(), word("/metadata/name"));
-        keyfile::write_secret(&folder.join(name), &format!("{object:#}\n"))?;
+        let word = |pointer: &str| object.pointer(pointer).and_then(|value| value.as_str()).unwrap_or("none");
+        let file = layout::file(word("/kind"), word("/metadata/name"));
+        keyfile::write_secret(&folder.join(file), &format!("{object:#}\n"))?;
     }
     Ok(folder)
 }

@@ -21,10 +21,10 @@ pub(super) fn refused(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Opti
         return None;
     }
     let takes_values = plan::takes_values(snapshot);
-    if takes_values && settings.common.emit.is_some() {
+    if takes_values && settings.common.run.emit.is_some() {
         return None;
     }
-    if takes_values && settings.common.edit_owned {
+    if takes_values && settings.common.run.edit_owned {
         ui.say("What their owner has in its values comes back with its next upgrade, unless they are brought in line:");
         for line in &owned {
             ui.say(&format!("  {line}"));
@@ -40,7 +40,7 @@ pub(super) fn handover<'a>(
     look: &'a Look,
     ui: &'a Ui,
 ) -> Result<Option<Handover<'a, LiveMesh>>, Error> {
-    let Some(folder) = settings.common.emit.clone().filter(|_| !plan::owned(&look.snapshot).is_empty()) else {
+    let Some(folder) = settings.common.run.emit.clone().filter(|_| !plan::owned(&look.snapshot).is_empty()) else {
         return Ok(None);
     };
     if !folder.is_dir() {
@@ -54,5 +54,5 @@ pub(super) fn handover<'a>(
             file.display()
         ));
     };
-    Ok(Some(Handover::new(&look.mesh, folder, settings.common.hold, tell)))
+    Ok(Some(Handover::new(&look.mesh, folder, tell)))
 }

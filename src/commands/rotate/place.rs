@@ -14,7 +14,7 @@ use super::Settings;
 
 /// Asks, where a key will be made, or is needed that an earlier run has made.
 pub(super) fn ask(settings: &mut Settings, standing: &Standing, ui: &Ui) -> Result<(), Error> {
-    if settings.goal != Goal::Anchor || !settings.place_is_open || settings.common.dry_run {
+    if settings.goal != Goal::Anchor || !settings.place_is_open || settings.common.run.dry_run {
         return Ok(());
     }
     let suggestion = suggestion(settings.now);
@@ -23,7 +23,7 @@ pub(super) fn ask(settings: &mut Settings, standing: &Standing, ui: &Ui) -> Resu
         Some(Target::Towards(anchor)) => Some(anchor),
         _ => None,
     };
-    if settings.common.yes || !ui.can_ask() {
+    if settings.common.run.yes || !ui.can_ask() {
         return Err(Error::NoPlaceForKey);
     }
     settings.keys.out = match coming {

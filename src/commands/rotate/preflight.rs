@@ -6,7 +6,6 @@ use crate::{
     cluster::LiveMesh,
     commands::ExitStatus,
     error::Error,
-    execute::Stop,
     keyfile,
     mesh::Mesh as _,
     plan::{Hold, Next, Outlook, Standing},
@@ -28,8 +27,8 @@ pub(super) async fn verify(
 ) -> Result<Report, Error> {
     let _progress = ui.progress("verifying the plan");
     let wanted = Wanted::of(outlook, snapshot, standing, gathered.issuer());
-    let mut report = preflight::verify(mesh, &wanted).await.map_err(|fault| Error::Stopped(Stop::from(fault)))?;
-    if settings.common.dry_run {
+    let mut report = preflight::verify(mesh, &wanted).await?;
+    if settings.common.run.dry_run {
         report.rows.extend(key(settings, gathered));
         report.rows.push(folder(settings));
         report.rows.push(objects(mesh).await);
@@ -68,7 +67,7 @@ fn key(settings: &Settings, gathered: &Gathered) -> Option<Row> {
 }
 
 fn folder(settings: &Settings) -> Row {
-    let folder = match backup::folder(settings.common.backup_dir.as_deref(), settings.now) {
+    let folder = match backup::folder(settings.common.run.backup_dir.as_deref(), settings.now) {
         Ok(folder) => folder,
         Err(error) => return Row::new(About::Backup, "a folder for the backup", no_place(&error.to_string())),
     };
@@ -76,7 +75,7 @@ fn folder(settings: &Settings) -> Row {
     let there = folder.symlink_metadata().is_ok();
     let able = if there {
         keyfile::check_empty(&folder).map_err(|error| error.to_string()).and_then(|()| can_write(&folder))
-    } else if settings.common.backup_dir.is_some() && !parent(&folder).is_dir() {
+    } else if settings.common.run.backup_dir.is_some() && !parent(&folder).is_dir() {
         Err(format!("there is no folder {}", parent(&folder).display()))
     } else {
         can_write(parent(&folder))

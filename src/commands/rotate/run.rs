@@ -39,7 +39,7 @@ pub(super) async fn run<M: Mesh>(
     let options = settings.options(holder::own());
     let stopper = Stopper::default();
     let begun = mesh.now();
-    let guide = Guide::new(ui, settings.common.interactive, options.at_once, stopper.clone());
+    let guide = Guide::new(ui, settings.common.run.interactive, options.at_once, stopper.clone());
     let mut told = Told::new(ui, begun, guide);
     let ended = loop {
         let mut watch = (&mut told, &mut recorder);
@@ -52,7 +52,7 @@ pub(super) async fn run<M: Mesh>(
         match ended {
             // A run that was killed left its lock behind.
             Err(Stop::Locked(holder)) if holder::has_ended(&holder) => {
-                mesh.unlock(&holder.name).await.map_err(|fault| Error::Stopped(fault.into()))?;
+                mesh.unlock(&holder.name).await?;
             }
             Err(Stop::Locked(holder))
                 if holder::is_own(&holder) && mesh.now().duration_since(begun).unsigned_abs() < LOCK_PATIENCE =>

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{
-        DueArg, LifetimeArg, ProbeArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs,
-        RotatedAnchorArgs, TrimArg,
+        BroughtIssuerArgs, ClusterArgs, DueArg, LifetimeArg, ProbeArg, RotateAnchorArgs, RotateArgs, RotateDueArgs,
+        RotateIssuerArgs, RotatedAnchorArgs, RunArgs, TrimArg,
     },
     cluster::Connect,
     commands::observe::connect,
@@ -79,7 +79,15 @@ impl Settings {
     }
 
     /// The settings of `restore`, which brings its own certificates.
-    pub(in crate::commands) fn of_restore(common: RotateArgs, now: Timestamp) -> Self {
+    pub(in crate::commands) fn of_restore(run: RunArgs, cluster: ClusterArgs, now: Timestamp) -> Self {
+        let common = RotateArgs {
+            issuer_lifetime: LifetimeArg::default(),
+            run,
+            patient: false,
+            force: false,
+            issuer: BroughtIssuerArgs::default(),
+            cluster,
+        };
         Self::of(Goal::Back, Keys::default(), None, common, now)
     }
 
@@ -104,23 +112,23 @@ impl Settings {
 
     /// Whether each step is asked for.
     pub(in crate::commands) fn is_interactive(&self) -> bool {
-        self.common.interactive
+        self.common.run.interactive
     }
 
     /// Anchors that stay whatever else is decided.
     pub(super) fn keep(&self) -> BTreeSet<Fingerprint> {
-        self.common.keep_anchor.iter().copied().collect()
+        self.common.run.keep_anchor.iter().copied().collect()
     }
 
     /// How the run goes about it.
     pub(super) fn options(&self, holder: String) -> Options {
-        let all = self.common.patient || self.common.probe == ProbeArg::All;
+        let all = self.common.patient || self.common.run.probe == ProbeArg::All;
         Options {
             probe: if all { ProbeScope::All } else { ProbeScope::Sample },
-            at_once: self.common.max_parallel.max(1),
-            hold: self.common.hold,
+            at_once: self.common.run.max_parallel.max(1),
+            hold: self.common.run.hold,
             patient: self.common.patient,
-            rollout_deadline: self.common.rollout_timeout,
+            rollout_deadline: self.common.run.rollout_timeout,
             holder,
         }
     }
@@ -130,10 +138,10 @@ impl Settings {
         Request {
             trim: self.trim,
             patient: self.common.patient,
-            leave: self.common.leave.iter().cloned().collect(),
-            answered_for: self.common.answer_for.iter().cloned().collect(),
+            leave: self.common.run.leave.iter().cloned().collect(),
+            answered_for: self.common.run.answer_for.iter().cloned().collect(),
             force: self.common.force,
-            accept_refusals: self.common.accept_refusals,
+            accept_refusals: self.common.run.accept_refusals,
             keep: &self.keep() | gathered.kept(),
             ..Request::new(self.goal, gathered.materials())
         }

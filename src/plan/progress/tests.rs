@@ -1,43 +1,11 @@
-use super::{super::outlook, *};
+use super::*;
 use crate::{
     mesh::{Obstacle, Rollout},
     pki::Bundle,
     snapshot::{ExternalWorkload, Source},
-    testing::{Authority, ISSUER, Recipe, TestMesh, WEB, days},
+    testing::{ISSUER, Recipe, WEB, days, planned::Scene},
     trust,
 };
-
-/// A mesh at rest, and an anchor and issuer to rotate it to.
-struct Scene {
-    mesh: TestMesh,
-    anchor: Authority,
-    issuer: Authority,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let anchor = Recipe::authority("root.linkerd.cluster.local 2", 0, days(3650)).self_signed();
-        let issuer = Recipe::authority(&format!("{ISSUER} 2"), 0, days(365)).signed_by(&anchor);
-        Self { mesh: TestMesh::healthy(), anchor, issuer }
-    }
-
-    fn standing(&self) -> Standing {
-        Standing::of(&self.mesh.snapshot, &[])
-    }
-
-    /// The standings before, between and after the steps of a whole rotation.
-    fn way(&self, goal: Goal) -> Vec<Standing> {
-        let materials = Materials {
-            anchor: Some(self.anchor.certificate.clone()),
-            issuer: Some(vec![self.issuer.certificate.clone()]),
-        };
-        let mut way = vec![self.standing()];
-        for step in outlook(&way[0], &Request::new(goal, materials)).steps {
-            way.push(way[way.len() - 1].after(&step));
-        }
-        way
-    }
-}
 
 fn told(standing: &Standing) -> String {
     let progress = progress(standing);

@@ -1,7 +1,7 @@
 //! The way back to an anchor and issuer that were here before.
 
 use super::{Scene, told, walk};
-use crate::plan::{Goal, Materials, Next, Refusal, Request, Standing, Step, Why, gate, next, outlook};
+use crate::plan::{Goal, Materials, Next, Refusal, Request, Step, Why, gate, next, outlook};
 
 /// What a backup of the mesh at rest would give.
 fn back(scene: &Scene) -> Request {
@@ -12,21 +12,11 @@ fn back(scene: &Scene) -> Request {
     Request::new(Goal::Back, materials)
 }
 
-/// The standing after each step of a rotation, the first before it.
-fn rotation(scene: &Scene) -> Vec<Standing> {
-    let steps = outlook(&scene.standing(), &scene.request()).steps;
-    let mut all = vec![scene.standing()];
-    for step in &steps {
-        all.push(all[all.len() - 1].after(step));
-    }
-    all
-}
-
 #[test]
 fn from_every_point_of_a_rotation_and_of_the_way_back_it_leads_to_the_same_end() {
     let scene = Scene::new();
     let request = back(&scene);
-    for (passed, begun) in rotation(&scene).into_iter().enumerate() {
+    for (passed, begun) in scene.way(Goal::Anchor).into_iter().enumerate() {
         let whole = outlook(&begun, &request);
         assert!(matches!(whole.end, Next::Done(_)), "after {passed} steps: {:?}", whole.end);
         let mut standing = begun;
@@ -42,7 +32,7 @@ fn from_every_point_of_a_rotation_and_of_the_way_back_it_leads_to_the_same_end()
 #[test]
 fn after_a_whole_rotation_it_is_a_whole_rotation() {
     let scene = Scene::new();
-    let end = rotation(&scene).pop().unwrap();
+    let end = scene.way(Goal::Anchor).pop().unwrap();
     let (there, _) = walk(&scene.standing(), &scene.request());
     let (back, _) = walk(&end, &back(&scene));
     assert_eq!(there, back);
@@ -51,7 +41,7 @@ fn after_a_whole_rotation_it_is_a_whole_rotation() {
 #[test]
 fn before_the_swap_only_the_newer_anchor_goes() {
     let scene = Scene::new();
-    let extended = rotation(&scene).swap_remove(5);
+    let extended = scene.way(Goal::Anchor).swap_remove(5);
     let (steps, _) = walk(&extended, &back(&scene));
     assert_eq!(steps[..3], ["Trim roots to 1", "copy Config", "copy Overrides"]);
     assert!(!steps.contains(&"issuer".to_owned()), "{steps:?}");
@@ -60,7 +50,7 @@ fn before_the_swap_only_the_newer_anchor_goes() {
 #[test]
 fn once_the_issuer_is_back_a_rotation_takes_the_newer_anchor_for_left_over() {
     let scene = Scene::new();
-    let mut standing = rotation(&scene).pop().unwrap();
+    let mut standing = scene.way(Goal::Anchor).pop().unwrap();
     let is_trim = |step: &Step| matches!(step, Step::TrustRoots { why: Why::Trim, .. });
     while let Next::Do(step) = next(&standing, &back(&scene)) {
         if is_trim(&step) {
@@ -79,7 +69,7 @@ fn once_the_issuer_is_back_a_rotation_takes_the_newer_anchor_for_left_over() {
 #[test]
 fn a_leaf_that_could_not_be_seen_keeps_the_newer_anchor_in_the_bundle() {
     let scene = Scene::new();
-    let mut standing = rotation(&scene).pop().unwrap();
+    let mut standing = scene.way(Goal::Anchor).pop().unwrap();
     while let Next::Do(step) = next(&standing, &back(&scene)) {
         if told(&step) == "Trim roots to 1" {
             break;

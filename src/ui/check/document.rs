@@ -4,11 +4,9 @@ use serde::Serialize;
 use crate::{
     findings::{Finding, Severity},
     inventory::{CertificateRow, Place, Role, SourceRow},
-    pki::{
-        Fingerprint, Thresholds,
-        lifetime::{Stage, Threshold},
-    },
+    pki::{Fingerprint, Thresholds, lifetime::Threshold},
     snapshot::{Cluster, Owner},
+    ui::document::{Proxies, life},
 };
 
 use super::{Answer, heading};
@@ -58,21 +56,6 @@ struct ControlPlane<'a> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Proxies<'a> {
-    /// `null` where pods could not be read.
-    pods: Option<u64>,
-    workloads: Option<usize>,
-    asked: usize,
-    answered: usize,
-    /// The only namespaces whose pods could be listed, where not all could be.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    listed_in: &'a [String],
-    /// Set where only the control plane and this namespace were looked at.
-    only_namespace: Option<&'a str>,
-}
-
-#[derive(Debug, Serialize)]
 struct Limits {
     warning: Limit,
     critical: Limit,
@@ -113,7 +96,6 @@ struct Row<'a> {
 pub(super) fn of<'a>(answer: &'a Answer<'_>) -> Document<'a> {
     let snapshot = answer.snapshot;
     let values = snapshot.config.found();
-    let mesh = snapshot.mesh.found();
     Document {
         schema_version: SCHEMA_VERSION,
         verdict: match answer.report.worst() {
@@ -132,14 +114,7 @@ pub(super) fn of<'a>(answer: &'a Answer<'_>) -> Document<'a> {
             trust_domain: values.and_then(|values| values.trust_domain.as_deref()),
             others: &snapshot.other_control_planes,
         },
-        proxies: Proxies {
-            pods: mesh.map(crate::snapshot::Mesh::pods),
-            workloads: mesh.map(|mesh| mesh.workloads.len()),
-            asked: snapshot.probes.len(),
-            answered: snapshot.probes.iter().filter(|probe| probe.answer.is_ok()).count(),
-            listed_in: mesh.map_or(&[], |mesh| &mesh.only),
-            only_namespace: answer.namespace,
-        },
+        proxies: Proxies::of(snapshot, answer.namespace),
         thresholds: Limits::of(answer.thresholds),
         certificates: answer.certificates.iter().map(|row| Row::of(answer, row)).collect(),
         findings: &answer.report.findings,
@@ -160,13 +135,7 @@ impl<'a> Row<'a> {
         let lifetime = certificate.lifetime();
         Self {
             role: row.role,
-            stage: match lifetime.stage(now, &answer.thresholds) {
-                Stage::Fine => "fine",
-                Stage::NearEnd => "near-end",
-                Stage::VeryNearEnd => "very-near-end",
-                Stage::NotYetValid => "not-yet-valid",
-                Stage::Expired => "expired",
-            },
+            stage: life(lifetime.stage(now, &answer.thresholds)),
             name: certificate.name(),
             subject: certificate.subject(),
             issuer: certificate.issuer(),

@@ -6,9 +6,10 @@ use serde::Serialize;
 use crate::{
     inventory::{AnchorNode, Holder, IssuerNode, LeafGroup, Place},
     mesh::Obstacle,
-    pki::{Certificate, Fingerprint, lifetime::Stage as Life},
+    pki::{Certificate, Fingerprint},
     plan::{self, Goal, Next, Position, Refusal, Step},
     snapshot::{Cluster, WorkloadRef},
+    ui::document::{Proxies, life},
 };
 
 use super::Answer;
@@ -101,21 +102,6 @@ struct Ahead {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Proxies<'a> {
-    /// `null` where pods could not be read.
-    pods: Option<u64>,
-    workloads: Option<usize>,
-    asked: usize,
-    answered: usize,
-    /// The only namespaces whose pods could be listed, where not all could be.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    listed_in: &'a [String],
-    /// Set where only the control plane and this namespace are in the tree.
-    only_namespace: Option<&'a str>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Anchor<'a> {
     /// The letter that stands for it on the screen; another one may have it tomorrow.
     mark: &'a str,
@@ -178,7 +164,6 @@ struct Row<'a> {
 
 pub(super) fn of<'a>(answer: &'a Answer<'_>) -> Document<'a> {
     let (snapshot, progress, tree) = (answer.snapshot, &answer.progress, &answer.tree);
-    let mesh = snapshot.mesh.found();
     let under_way = !matches!(progress.stage, Position::Unknown | Position::Rest);
     Document {
         schema_version: SCHEMA_VERSION,
@@ -201,14 +186,7 @@ pub(super) fn of<'a>(answer: &'a Answer<'_>) -> Document<'a> {
         }),
         refusing: answer.refusing,
         next: ahead(answer),
-        proxies: Proxies {
-            pods: mesh.map(crate::snapshot::Mesh::pods),
-            workloads: mesh.map(|mesh| mesh.workloads.len()),
-            asked: snapshot.probes.len(),
-            answered: snapshot.probes.iter().filter(|probe| probe.answer.is_ok()).count(),
-            listed_in: mesh.map_or(&[], |mesh| &mesh.only),
-            only_namespace: answer.namespace,
-        },
+        proxies: Proxies::of(snapshot, answer.namespace),
         anchors: tree.anchors.iter().map(|node| anchor(answer, node)).collect(),
         unanchored: tree.unanchored.iter().map(|node| issuer(answer, node)).collect(),
         unseen: tree.unseen.iter().map(group).collect(),
@@ -280,13 +258,7 @@ fn authority<'a>(answer: &Answer<'_>, certificate: &'a Certificate) -> Authority
         not_before: lifetime.not_before,
         not_after: lifetime.not_after,
         seconds_left: lifetime.left(now).as_secs(),
-        life: match lifetime.stage(now, &answer.thresholds) {
-            Life::Fine => "fine",
-            Life::NearEnd => "near-end",
-            Life::VeryNearEnd => "very-near-end",
-            Life::NotYetValid => "not-yet-valid",
-            Life::Expired => "expired",
-        },
+        life: life(lifetime.stage(now, &answer.thresholds)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     plan::{self, Goal, Materials, Request, Standing, Step},
     simulate::{Fault, Simulation, World, example},
     snapshot::{BundleRef, Snapshot},
-    testing::{Recipe, TestMesh, WEB, days},
+    testing::{Recipe, TestMesh, WEB, days, simulated::wait},
     trust,
 };
 
@@ -26,10 +26,6 @@ impl Watch for Silent {
     fn allow(&mut self, _: &Step) -> Result<event::Answer, Stop> {
         Ok(event::Answer::GoOn)
     }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 /// The built-in example with what its rollouts say, after a rotation that was killed after so many writes.
