@@ -88,6 +88,15 @@ pub const ALL: &[State] = &[
         .then(step!(trust::trimmed)),
     State::new("refreshed-not-trimmed", "a rotation by hand that was left before its last stage")
         .then(step!(trust::untrimmed)),
+    State::new("extended-half-restarted", "a rotation by hand that was left in the middle of its first restarts")
+        .then(step!(trust::half_loaded)),
+    State::new(
+        "swapped-half-refreshed",
+        "a rotation by hand that was left when one workload had a leaf of the new issuer",
+    )
+    .then(step!(trust::half_refreshed)),
+    State::new("trimmed-not-restarted", "a rotation by hand that was left before its last restarts")
+        .then(step!(trust::trimmed_unloaded)),
     State::new("garbage-in-bundle", "the ConfigMap holds text and a broken block beside the anchor")
         .then(step!(trust::garbage)),
     State::new("anchor-expired", "the only anchor has run out under a running mesh; a restarted web gets no leaf")

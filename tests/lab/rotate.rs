@@ -14,6 +14,8 @@ mod stopped;
 mod traffic;
 mod whole;
 
+pub use begun::BEGUN;
+
 use std::path::PathBuf;
 
 use lab::{

@@ -7,20 +7,49 @@ use crate::install::Pki;
 use crate::trust::{DAY, Life, YEAR};
 
 pub(super) async fn extended(stage: &Stage) -> Result<()> {
-    let new = Pki::usual()?;
-    stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new.anchor])).await?;
-    stage.mesh.keep_next(&new)
+    extend(stage).await.map(drop)
 }
 
-/// A rotation by hand as the guides have it, but for its last stage: what can be restarted was restarted twice.
+/// A rotation by hand as the guides have it, left in the middle of its first restarts.
+pub(super) async fn half_loaded(stage: &Stage) -> Result<()> {
+    extend(stage).await?;
+    stage.mesh.restart(&["identity", "destination", "proxy-injector"]).await?;
+    stage.mesh.ready().await?;
+    stage.roll("deployment/web").await
+}
+
+/// The same, left when identity had taken the issuer and one workload had been restarted since.
+pub(super) async fn half_refreshed(stage: &Stage) -> Result<()> {
+    swap(stage).await?;
+    stage.roll("deployment/web").await
+}
+
+/// The same but for its last stage: what can be restarted was restarted twice.
 pub(super) async fn untrimmed(stage: &Stage) -> Result<()> {
+    swap(stage).await?;
+    stage.restart_all().await
+}
+
+/// The same but for the last restarts.
+pub(super) async fn trimmed_unloaded(stage: &Stage) -> Result<()> {
+    let new = swap(stage).await?;
+    stage.restart_all().await?;
+    stage.mesh.set_bundle(&bundle(&[&new.anchor])).await
+}
+
+async fn extend(stage: &Stage) -> Result<Pki> {
     let new = Pki::usual()?;
     stage.mesh.set_bundle(&bundle(&[&stage.pki.anchor, &new.anchor])).await?;
+    stage.mesh.keep_next(&new)?;
+    Ok(new)
+}
+
+async fn swap(stage: &Stage) -> Result<Pki> {
+    let new = extend(stage).await?;
     stage.restart_all().await?;
     stage.set_issuer(&new.issuer.crt(), &new.issuer.key()?).await?;
     stage.event("IssuerUpdated").await?;
-    stage.restart_all().await?;
-    stage.mesh.keep_next(&new)
+    Ok(new)
 }
 
 /// Everything swapped in one go; the control plane and web restart, the others keep the old anchor and leafs.

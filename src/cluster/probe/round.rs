@@ -44,7 +44,7 @@ impl<'a, D: Doors> Round<'a, D> {
         answers.into_iter().map(|(_, probe)| probe).collect()
     }
 
-    /// Asks one pod; `None` where its namespace is forbidden.
+    /// Asks one pod; `None` where its namespace is forbidden, or it had nothing to say because it is going.
     async fn ask(&self, at: usize, target: Target) -> Option<(usize, Probe)> {
         let Target { pod, workload, group, identity, port } = target;
         if self.forbidden().contains_key(&pod.namespace) {
@@ -59,6 +59,7 @@ impl<'a, D: Doors> Round<'a, D> {
         };
         let (answer, is_forbidden) = match answer {
             Ok(admin) => (Ok(admin), false),
+            Err(NoTunnel::Failed(_)) if now < self.end && self.doors.is_going(&pod).await => return None,
             Err(NoTunnel::Failed(reason)) => (Err(reason), false),
             Err(NoTunnel::Forbidden(reason)) => (Err(reason), true),
         };

@@ -39,6 +39,9 @@ const GRACE: Duration = Duration::from_millis(50);
 pub(super) trait Doors {
     /// Opens a connection to a port of a pod.
     async fn open(&self, pod: &PodRef, port: u16) -> Result<Tunnel, NoTunnel>;
+
+    /// Whether the pod has gone, or is about to: a rollout that ends while it is watched leaves nobody to ask.
+    async fn is_going(&self, pod: &PodRef) -> bool;
 }
 
 impl Doors for Cluster {
@@ -50,6 +53,17 @@ impl Doors for Cluster {
             return Err(NoTunnel::Failed("port-forwarding gave no connection".to_owned()));
         };
         Ok(Tunnel { stream, guard: Guard { forwarder: Some(forwarder), port, trouble: Box::pin(trouble) } })
+    }
+
+    async fn is_going(&self, pod: &PodRef) -> bool {
+        let pods: Api<Pod> = Api::namespaced(self.client().clone(), &pod.namespace);
+        match self.within(pods.get_metadata_opt(&pod.name)).await {
+            Ok(found) => found.is_none_or(|pod| pod.metadata.deletion_timestamp.is_some()),
+            Err(error) => {
+                tracing::debug!(%error, pod = pod.name, "whether it is there still is not known");
+                false
+            }
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Doors for Pods {
         let (near, mut far) = tokio::io::duplex(64 * 1024);
         let kind = pod.name.split('-').next().unwrap_or_default().to_owned();
         match kind.as_str() {
-            "gone" => return Err(NoTunnel::Failed("the pod is gone".to_owned())),
+            "gone" | "strange" => return Err(NoTunnel::Failed("sandbox container is not running".to_owned())),
             "forbidden" => return Err(NoTunnel::Forbidden(format!("forbidden in {}", pod.namespace))),
             "closed" => return Ok(Tunnel::to(near, Some("connect: connection refused"))),
             _ => {}
@@ -65,6 +65,10 @@ impl Doors for Pods {
             }
         });
         Ok(Tunnel::to(near, None))
+    }
+
+    async fn is_going(&self, pod: &PodRef) -> bool {
+        pod.name.starts_with("gone")
     }
 }
 
@@ -137,13 +141,19 @@ async fn what_a_proxy_can_say_is_had_by_a_second_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_says_nothing_takes_its_time_and_no_more() {
     let begin = Instant::now();
-    let (probes, _) = ask(&[("ns", "hangs"), ("ns", "closed"), ("ns", "gone"), ("ns", "sound")]).await;
+    let (probes, _) = ask(&[("ns", "hangs"), ("ns", "closed"), ("ns", "strange"), ("ns", "sound")]).await;
     assert_eq!(begin.elapsed().as_secs(), PER_POD.as_secs());
     let hangs = probes[0].answer.as_ref().unwrap();
     assert_eq!(hangs.bundle, Err("no answer within 5 s".to_owned()));
     assert_eq!(probes[1].answer, Err("nothing listens on port 4191".to_owned()));
-    assert_eq!(probes[2].answer, Err("the pod is gone".to_owned()));
+    assert_eq!(probes[2].answer, Err("sandbox container is not running".to_owned()));
     assert_eq!(probes.iter().map(|probe| probe.group).collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_goes_while_it_is_asked_is_no_silent_one() {
+    let (probes, _) = ask(&[("ns", "sound"), ("ns", "gone"), ("ns", "strange")]).await;
+    assert_eq!(probes.iter().map(|probe| probe.pod.name.as_str()).collect::<Vec<_>>(), ["sound", "strange"]);
 }
 
 #[tokio::test(start_paused = true)]
