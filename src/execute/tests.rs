@@ -1,5 +1,6 @@
 //! Runs on the simulation: the whole way, with faults, kills and random meshes.
 
+mod linked;
 mod notes;
 mod random;
 mod restore;
