@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, RotateArgs, value};
+use super::{BroughtIssuerArgs, ClusterArgs, LifetimeArg, LinkedArg, ProbeArg, RotateArgs, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,6 +49,10 @@ pub struct RestoreArgs {
     /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub answer_for: Vec<String>,
+    /// Read this linked cluster as well, through its context of the kubeconfig: a run waits for what is lacking there, as
+    /// long as --hold says. LINK=CONTEXT where the Link has another name than the context; may be given more than once
+    #[arg(long = "linked-context", value_name = "[LINK=]CONTEXT")]
+    pub linked: Vec<LinkedArg>,
     /// Where proxies refuse each other already, go on although more of them do until the last has been restarted
     #[arg(long)]
     pub accept_refusals: bool,
@@ -91,6 +95,7 @@ impl RestoreArgs {
             probe: self.probe,
             leave: self.leave,
             answer_for: self.answer_for,
+            linked: self.linked,
             hold: self.hold,
             backup_dir: self.backup_dir,
             force: false,

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
+use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, LinkedArg, ProbeArg, TrimArg, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -155,6 +155,10 @@ pub struct RotateArgs {
     /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub answer_for: Vec<String>,
+    /// Read this linked cluster as well, through its context of the kubeconfig: a run waits for what is lacking there, as
+    /// long as --hold says. LINK=CONTEXT where the Link has another name than the context; may be given more than once
+    #[arg(long = "linked-context", value_name = "[LINK=]CONTEXT")]
+    pub linked: Vec<LinkedArg>,
     /// Keep this anchor in the bundle (SHA-256 of the certificate), for what nothing in this cluster shows: another
     /// cluster, a machine outside; may be given more than once
     #[arg(long, value_name = "FINGERPRINT")]
@@ -188,4 +192,34 @@ pub struct RotateArgs {
     /// Where.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::{Cli, LinkedArg, Verb};
+
+    #[test]
+    fn linked_clusters_are_named_one_by_one_for_rotations_and_restores() {
+        let linked = |verb: &[&str]| {
+            let named = ["--linked-context", "west", "--linked-context", "north=my-north"];
+            let typed = [&["linkerd-certs"], verb, &named[..]].concat();
+            match Cli::try_parse_from(typed).unwrap().verb {
+                Verb::Rotate(rotate) => rotate.common.linked,
+                Verb::RotateAnchor(rotate) => rotate.common.linked,
+                Verb::RotateIssuer(rotate) => rotate.common.linked,
+                Verb::Restore(restore) => restore.common().linked,
+                other => panic!("{other:?}"),
+            }
+        };
+        let expected = [
+            LinkedArg { link: None, context: "west".to_owned() },
+            LinkedArg { link: Some("north".to_owned()), context: "my-north".to_owned() },
+        ];
+        for verb in [&["rotate"][..], &["rotate-anchor"], &["rotate-issuer", "--anchor-key", "k"], &["restore", "dir"]]
+        {
+            assert_eq!(linked(verb), expected, "{verb:?}");
+        }
+    }
 }
