@@ -6,6 +6,7 @@
 
 mod begun;
 mod killed;
+mod linked;
 mod operator;
 mod stopped;
 mod traffic;
