@@ -24,7 +24,7 @@ pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use run::RunArgs;
 pub use status::{StatusArgs, StatusFormat};
-pub use value::{LifetimeArg, Moment, ThresholdArg};
+pub use value::{LifetimeArg, LinkedArg, Moment, ThresholdArg};
 
 const ABOUT: &str = "\
 Reads a live Linkerd mesh, says what is true of its trust anchors, its identity issuer, its proxies and its webhooks, \

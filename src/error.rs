@@ -110,6 +110,9 @@ pub enum Error {
     /// No rotation helps this mesh; the text says why.
     #[error("{0} A rotation restarts pods, and no new pod would get a leaf now")]
     NotByRotation(String),
+    /// `--linked-context` leads to the cluster itself.
+    #[error("--linked-context {0} leads to this cluster itself")]
+    LinkedToItself(String),
     /// There is no place for a backup.
     #[error("there is no folder to save the present state in: name one with --backup-dir")]
     NoStateFolder,
@@ -159,7 +162,11 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Interrupted => ExitStatus::Interrupted,
-            Self::OutOfTime(_) | Self::Name(_) | Self::NotInteractive | Self::NoPlaceForKey => ExitStatus::Usage,
+            Self::OutOfTime(_)
+            | Self::Name(_)
+            | Self::NotInteractive
+            | Self::NoPlaceForKey
+            | Self::LinkedToItself(_) => ExitStatus::Usage,
             Self::NotByRotation(_) => ExitStatus::Gate,
             _ => ExitStatus::CouldNotRun,
         }
@@ -182,6 +189,7 @@ impl Error {
             Self::NoSuchNamespace { .. } => "`kubectl get namespaces` lists them",
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
             Self::NotInteractive => "leave it out; --yes is for runs that nobody watches",
+            Self::LinkedToItself(_) => "name the context of the other cluster; --context names this one",
             Self::NoPlaceForKey => "--anchor-key-out FILE keeps it, --discard-anchor-key throws it away",
             Self::NotByRotation(_) => "`recover-expired` is for that; until then restart nothing. `check` says more",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),

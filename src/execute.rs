@@ -5,6 +5,7 @@
 //! works, and the same command goes on.
 
 mod issuer;
+mod linked;
 mod notes;
 mod restart;
 mod run;

@@ -11,6 +11,7 @@
 mod due;
 mod effect;
 mod gate;
+mod linked;
 mod outlook;
 mod owned;
 mod progress;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use due::{Cause, Due, due};
 pub use gate::{Pair, gate};
+pub use linked::{Evidence, Lack, Linked};
 pub use outlook::{Outlook, outlook};
 pub use owned::{owned, takes_values};
 pub use progress::{Count, Position, Progress, progress};

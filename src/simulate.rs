@@ -7,6 +7,7 @@ mod example;
 mod fault;
 mod identity;
 mod likeness;
+mod linked;
 mod materials;
 mod pod;
 mod port;

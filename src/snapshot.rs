@@ -5,6 +5,7 @@
 
 mod cert_manager;
 mod identity;
+mod linked;
 mod mesh;
 mod object;
 mod source;
@@ -21,6 +22,7 @@ pub use cert_manager::{
     condition,
 };
 pub use identity::{IdentityEvent, IdentityEventKind, IssuerScheme, IssuerSecret};
+pub use linked::LinkedCluster;
 pub use mesh::{
     Admin, BundleRef, ExternalWorkload, Link, Mesh, Namespace, PodGroup, PodRef, PodTrouble, Probe, Unmeshed, Workload,
     WorkloadRef,
@@ -75,6 +77,9 @@ pub struct Snapshot {
     pub external_workloads: Source<Vec<ExternalWorkload>>,
     /// Multicluster links to clusters that share the anchor.
     pub links: Source<Vec<Link>>,
+    /// Clusters that share trust with this one, as far as they were to be read too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub linked: Vec<LinkedCluster>,
     /// Parts of the sources above that could not be read, where other parts of the same source could.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden_parts: Vec<HiddenPart>,

@@ -296,6 +296,7 @@ fn snapshot(bundle: &Bundle, issuer: &Authority) -> Snapshot {
         probes: Vec::new(),
         external_workloads: Source::Missing,
         links: Source::Missing,
+        linked: Vec::new(),
         hidden_parts: Vec::new(),
     }
 }

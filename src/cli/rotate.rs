@@ -148,3 +148,33 @@ pub struct RotateArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::{Cli, LinkedArg, Verb};
+
+    #[test]
+    fn linked_clusters_are_named_one_by_one_for_rotations_and_restores() {
+        let linked = |verb: &[&str]| {
+            let named = ["--linked-context", "west", "--linked-context", "north=my-north"];
+            let typed = [&["linkerd-certs"], verb, &named[..]].concat();
+            match Cli::try_parse_from(typed).unwrap().verb {
+                Verb::Rotate(rotate) => rotate.common.run.linked,
+                Verb::RotateAnchor(rotate) => rotate.common.run.linked,
+                Verb::RotateIssuer(rotate) => rotate.common.run.linked,
+                Verb::Restore(restore) => restore.run.linked,
+                other => panic!("{other:?}"),
+            }
+        };
+        let expected = [
+            LinkedArg { link: None, context: "west".to_owned() },
+            LinkedArg { link: Some("north".to_owned()), context: "my-north".to_owned() },
+        ];
+        for verb in [&["rotate"][..], &["rotate-anchor"], &["rotate-issuer", "--anchor-key", "k"], &["restore", "dir"]]
+        {
+            assert_eq!(linked(verb), expected, "{verb:?}");
+        }
+    }
+}

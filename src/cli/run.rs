@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{ProbeArg, value};
+use super::{LinkedArg, ProbeArg, value};
 
 /// How a run goes about it that moves a live mesh, be it forth or back.
 #[derive(Clone, Debug, Args)]
@@ -29,6 +29,10 @@ pub struct RunArgs {
     /// Answer for a verifier outside the cluster, as the refusal names it; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub answer_for: Vec<String>,
+    /// Read this linked cluster as well, through its context of the kubeconfig: a run waits for what is lacking there, as
+    /// long as --hold says. LINK=CONTEXT where the Link has another name than the context; may be given more than once
+    #[arg(long = "linked-context", value_name = "[LINK=]CONTEXT")]
+    pub linked: Vec<LinkedArg>,
     /// Keep this anchor in the bundle (SHA-256 of the certificate), for what nothing in this cluster shows: another
     /// cluster, a machine outside; may be given more than once
     #[arg(long, value_name = "FINGERPRINT")]

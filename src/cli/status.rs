@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::{ClusterArgs, ProbeArg, check::LIVE_ONLY, value};
+use super::{ClusterArgs, LinkedArg, ProbeArg, check::LIVE_ONLY, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +34,10 @@ pub struct StatusArgs {
     /// Read a saved snapshot instead of a cluster; - reads stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY)]
     pub snapshot: Option<PathBuf>,
+    /// Look at this linked cluster as well, through its context of the kubeconfig; LINK=CONTEXT where the Link has another
+    /// name than the context; may be given more than once
+    #[arg(long = "linked-context", value_name = "[LINK=]CONTEXT", conflicts_with = "snapshot")]
+    pub linked: Vec<LinkedArg>,
     /// Where to look.
     #[command(flatten)]
     pub cluster: ClusterArgs,

@@ -24,6 +24,16 @@ pub struct ThresholdArg {
     at_most: Option<SignedDuration>,
 }
 
+/// A linked cluster as typed: the context that leads there, after the Link that it is the target of where that is called
+/// otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedArg {
+    /// The Link, by its name or that of its target.
+    pub link: Option<String>,
+    /// The context.
+    pub context: String,
+}
+
 /// A certificate's lifetime as typed: `8760h` as in Go, `365d`, `10y`. Months and years are those of the calendar.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LifetimeArg(Span);
@@ -112,6 +122,18 @@ impl FromStr for LifetimeArg {
         }
         let most = Self(Span::new().years(100)).from(Timestamp::UNIX_EPOCH);
         if length > most { Err("more than 100 years".to_owned()) } else { Ok(lifetime) }
+    }
+}
+
+impl FromStr for LinkedArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (link, context) = text.split_once('=').map_or((None, text), |(link, context)| (Some(link), context));
+        if context.is_empty() || link.is_some_and(str::is_empty) {
+            return Err("not the name of a context, nor LINK=CONTEXT".to_owned());
+        }
+        Ok(Self { link: link.map(str::to_owned), context: context.to_owned() })
     }
 }
 
@@ -236,6 +258,20 @@ mod tests {
         }
         for wrong in ["", "365", "soon", "-1d", "0h", "101y", "99999999h"] {
             assert!(end(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_linked_cluster_is_a_context_with_or_without_its_link() {
+        let read = |text: &str| text.parse::<LinkedArg>();
+        let linked = |link: Option<&str>, context: &str| LinkedArg {
+            link: link.map(str::to_owned),
+            context: context.to_owned(),
+        };
+        assert_eq!(read("west"), Ok(linked(None, "west")));
+        assert_eq!(read("west=arn:aws:eks:eu:1:cluster/w"), Ok(linked(Some("west"), "arn:aws:eks:eu:1:cluster/w")));
+        for wrong in ["", "=west", "west="] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -142,6 +142,7 @@ pub async fn read(
         probes: Vec::new(),
         external_workloads,
         links,
+        linked: Vec::new(),
         hidden_parts,
     })
 }

@@ -33,7 +33,7 @@ use crate::{
     snapshot::{Snapshot, WorkloadRef},
 };
 
-use super::{Cluster, Observe};
+use super::{Cluster, LinkedCluster, Observe};
 
 pub(in crate::cluster) use request::Place;
 
@@ -41,6 +41,8 @@ pub(in crate::cluster) use request::Place;
 pub struct LiveMesh {
     cluster: Cluster,
     namespace: String,
+    /// Clusters that are read with it.
+    linked: Vec<LinkedCluster>,
     /// Workloads with update strategy `OnDelete` that were restarted here: their pods are replaced one by one, each time
     /// that somebody asks how far they are.
     by_hand: Mutex<BTreeSet<WorkloadRef>>,
@@ -51,7 +53,14 @@ pub struct LiveMesh {
 impl LiveMesh {
     /// The control plane in `namespace` of a cluster that answered.
     pub fn new(cluster: Cluster, namespace: impl Into<String>) -> Self {
-        Self { cluster, namespace: namespace.into(), by_hand: Mutex::default(), identity: OnceCell::new() }
+        let namespace = namespace.into();
+        Self { cluster, namespace, linked: Vec::new(), by_hand: Mutex::default(), identity: OnceCell::new() }
+    }
+
+    /// The same, with clusters that share trust with it and are read whenever it is.
+    #[must_use]
+    pub fn linked_with(self, linked: Vec<LinkedCluster>) -> Self {
+        Self { linked, ..self }
     }
 
     /// The cluster that it is in.
@@ -77,7 +86,11 @@ impl Mesh for LiveMesh {
     async fn observe(&self, scope: ProbeScope) -> Result<Snapshot, Fault> {
         let what =
             Observe { control_plane_namespace: Some(self.namespace.clone()), probe: scope, ..Observe::default() };
-        Ok(self.cluster.observe(&what, self.now()).await?)
+        // Where no proxy is asked, an object is looked for, and that is one of this cluster.
+        let linked = if scope == ProbeScope::None { &[][..] } else { &self.linked };
+        let (snapshot, linked) =
+            futures::join!(self.cluster.observe(&what, self.now()), LinkedCluster::read_all(linked, scope, self.now()));
+        Ok(Snapshot { linked, ..snapshot? })
     }
 
     async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, Fault> {

@@ -15,7 +15,7 @@ mod told;
 use std::ops::ControlFlow;
 
 use crate::{
-    cluster::{Cluster, LiveMesh},
+    cluster::{Cluster, Connect, LinkedCluster, LiveMesh},
     error::Error,
     execute::Stop,
     mesh::{Mesh as _, ProbeScope},
@@ -143,7 +143,22 @@ pub(super) async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Erro
     let _progress = ui.progress("looking for the control plane");
     let cluster = Cluster::connect(&settings.connect).await?;
     let namespace = cluster.control_plane(settings.common.cluster.linkerd_namespace.as_deref()).await?;
-    Ok(LiveMesh::new(cluster, namespace))
+    let linked = linked(settings, &cluster, &namespace).await?;
+    Ok(LiveMesh::new(cluster, namespace).linked_with(linked))
+}
+
+/// Reaches the linked clusters that were named, as whom this one is reached.
+async fn linked(settings: &Settings, own: &Cluster, namespace: &str) -> Result<Vec<LinkedCluster>, Error> {
+    let mut linked: Vec<LinkedCluster> = Vec::new();
+    for named in &settings.common.run.linked {
+        let connect = Connect { context: Some(named.context.clone()), ..settings.connect.clone() };
+        let one = LinkedCluster::connect(&connect, named.link.clone(), settings.now).await?;
+        if one.is_same_as(own, namespace) {
+            return Err(Error::LinkedToItself(one.context().to_owned()));
+        }
+        linked.push(one);
+    }
+    Ok(linked)
 }
 
 /// Reads the mesh.
@@ -159,6 +174,11 @@ pub(super) async fn look(mesh: LiveMesh, ui: &Ui) -> Result<Look, Error> {
 pub(super) fn refused_beforehand(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Option<Refusal> {
     if let Some(refusal) = owned::refused(settings, snapshot, ui) {
         return Some(refusal);
+    }
+    if let Some(context) = Standing::of(snapshot, &[]).strangers().first() {
+        return Some(Refusal::Unfit(format!(
+            "the cluster of context {context} trusts none of this mesh's anchors, so it is not one that is linked with it"
+        )));
     }
     let hidden = [
         ("ConfigMap linkerd-identity-trust-roots", snapshot.trust_roots.hidden()),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::{
-    cli::{ProbeArg, StatusArgs, StatusFormat},
-    cluster::{Cluster, LiveMesh, Observe},
+    cli::{LinkedArg, ProbeArg, StatusArgs, StatusFormat},
+    cluster::{Cluster, Connect, LinkedCluster, LiveMesh, Observe},
     error::Error,
     inventory::Tree,
     mesh::{Mesh as _, ProbeScope, Rollout},
@@ -33,6 +33,8 @@ pub(super) struct Settings {
     format: StatusFormat,
     /// Whether every proxy is asked where some leave a rotation in doubt.
     asks_all_in_doubt: bool,
+    /// Linked clusters that are looked at as well.
+    linked: Vec<LinkedArg>,
     /// How long to wait between two looks, where there shall be more than one.
     every: Option<Duration>,
 }
@@ -45,6 +47,7 @@ impl Settings {
             format: arguments.output,
             every: arguments.watch.then_some(arguments.interval),
             asks_all_in_doubt: arguments.probe.is_none(),
+            linked: arguments.linked,
             origin: Origin::resolve(arguments.snapshot, arguments.cluster, arguments.probe.unwrap_or(ProbeArg::Sample)),
         }
     }
@@ -71,7 +74,7 @@ pub(super) async fn status(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
 /// What is looked at, connected once.
 enum Source<'a> {
     File(&'a std::path::Path),
-    Cluster { cluster: Box<Cluster>, observe: &'a Observe, asks_all_in_doubt: bool },
+    Cluster { cluster: Box<Cluster>, linked: Vec<LinkedCluster>, observe: &'a Observe, asks_all_in_doubt: bool },
 }
 
 /// One look at the mesh.
@@ -89,28 +92,38 @@ impl<'a> Source<'a> {
             Origin::File(file) => Ok(Self::File(file)),
             Origin::Cluster(connect, observe) => {
                 let cluster = Box::new(Cluster::connect(connect).await?);
-                Ok(Self::Cluster { cluster, observe, asks_all_in_doubt })
+                let mut linked = Vec::new();
+                for named in &settings.linked {
+                    let connect = Connect { context: Some(named.context.clone()), ..connect.clone() };
+                    linked.push(LinkedCluster::connect(&connect, named.link.clone(), Timestamp::now()).await?);
+                }
+                Ok(Self::Cluster { cluster, linked, observe, asks_all_in_doubt })
             }
         }
     }
 
     async fn read(&self) -> Result<Seen, Error> {
-        let (cluster, observe, asks_all_in_doubt) = match self {
+        let (cluster, linked, observe, asks_all_in_doubt) = match self {
             Self::File(file) => {
                 return Ok(Seen { snapshot: read_file(file)?, rollouts: Vec::new(), no_rollouts: None });
             }
-            Self::Cluster { cluster, observe, asks_all_in_doubt } => (cluster, *observe, *asks_all_in_doubt),
+            Self::Cluster { cluster, linked, observe, asks_all_in_doubt } => {
+                (cluster, linked, *observe, *asks_all_in_doubt)
+            }
         };
-        let seen = look(cluster, observe).await?;
+        let seen = look(cluster, linked, observe).await?;
         if asks_all_in_doubt && is_in_doubt(&seen) {
-            return look(cluster, &Observe { probe: ProbeScope::All, ..observe.clone() }).await;
+            return look(cluster, linked, &Observe { probe: ProbeScope::All, ..observe.clone() }).await;
         }
         Ok(seen)
     }
 }
 
-async fn look(cluster: &Cluster, observe: &Observe) -> Result<Seen, Error> {
-    let snapshot = Box::pin(cluster.observe(observe, Timestamp::now())).await?;
+async fn look(cluster: &Cluster, linked: &[LinkedCluster], observe: &Observe) -> Result<Seen, Error> {
+    let now = Timestamp::now();
+    let (snapshot, linked) =
+        futures::join!(Box::pin(cluster.observe(observe, now)), LinkedCluster::read_all(linked, observe.probe, now));
+    let snapshot = Snapshot { linked, ..snapshot? };
     let workloads = snapshot.mesh.found().map_or(&[][..], |mesh| &mesh.workloads);
     let workloads: Vec<_> = workloads.iter().map(crate::snapshot::Workload::key).collect();
     if workloads.is_empty() {
@@ -176,6 +189,7 @@ fn with_answer<T>(
         progress,
         owned: plan::owned(snapshot),
         outside: standing.outside,
+        linked: standing.linked,
         hidden: hidden(seen),
         thresholds: Thresholds::default(),
         namespace,

@@ -116,6 +116,10 @@ fn why(stop: &Stop) -> String {
         Refusal::NoKeyFor { anchor } => format!("there is no key for trust anchor {}", anchor.name()),
         Refusal::AnchorRotation { anchor } => format!("the mesh is on its way to trust anchor {}", anchor.name()),
         Refusal::Outside(names) => format!("nobody has answered for {}", names.join(", ")),
+        Refusal::Linked(lacks) => {
+            let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+            lacks.join("; ")
+        }
         Refusal::Owned { objects, .. } => objects.join(", "),
         Refusal::Breaks(_, pairs) => {
             let first = pairs.first().map(|pair| format!(", such as: {pair}")).unwrap_or_default();

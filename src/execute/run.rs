@@ -7,11 +7,13 @@ use crate::{
     event::{Answer, Event, Looked, Watch},
     mesh::{Copy, Fault, IssuerPair, Mesh, Mode, ProbeScope, Write},
     pki::Certificate,
-    plan::{Done, Hold, Next, Party, Presents, Reach, Refusal, Request, Standing, Step, Trim, Why, next, outlook},
+    plan::{
+        Done, Hold, Lack, Next, Party, Presents, Reach, Refusal, Request, Standing, Step, Trim, Why, next, outlook,
+    },
     snapshot::{IssuerScheme, Meta, Snapshot, WorkloadRef},
 };
 
-use super::{Options, Stop, Stopper, issuer, notes::Notes, restart};
+use super::{Options, Stop, Stopper, issuer, linked, notes::Notes, restart};
 
 /// So often in a row may somebody else change the mesh before the run gives up.
 const MOST_CONFLICTS: u32 = 5;
@@ -173,7 +175,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
         }
     }
 
-    async fn look(&self, scope: ProbeScope) -> Result<Look, Stop> {
+    pub(super) async fn look(&self, scope: ProbeScope) -> Result<Look, Stop> {
         let snapshot = self.mesh.observe(scope).await?;
         let rollouts = self.mesh.rollouts(&[]).await?;
         let standing = Standing::of(&snapshot, &rollouts);
@@ -195,6 +197,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 Ok(())
             }
             Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,
+            Step::AwaitLinked { lacks, .. } => linked::await_linked(self, lacks).await,
             Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
             Step::AwaitLeafs { workloads } => {
                 let waiting: BTreeSet<_> = workloads.iter().collect();
@@ -263,6 +266,7 @@ fn is_in_doubt(standing: &Standing, decided: &Next) -> bool {
     };
     match decided {
         Next::Do(Step::Restart { workloads, why: Why::Refresh }) => workloads.iter().any(only_unasked),
+        Next::Do(Step::AwaitLinked { lacks, .. }) => lacks.iter().any(Lack::is_in_doubt),
         Next::Refuse(Refusal::Breaks(..)) | Next::Hold(_) => standing.parties.iter().any(unasked),
         _ => false,
     }
@@ -295,6 +299,6 @@ pub fn write_of(
             let against = version(snapshot.issuer.found().map(|secret| &secret.meta));
             Some(Write::Issuer { pair: pair.clone(), anchors: roots.to_vec(), against })
         }
-        Step::AwaitIssuer { .. } | Step::Restart { .. } | Step::AwaitLeafs { .. } => None,
+        Step::AwaitIssuer { .. } | Step::Restart { .. } | Step::AwaitLeafs { .. } | Step::AwaitLinked { .. } => None,
     }
 }

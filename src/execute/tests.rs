@@ -1,6 +1,7 @@
 //! Runs on the simulation: the whole way, with faults, kills and random meshes.
 
 mod handed_over;
+mod linked;
 mod notes;
 mod random;
 mod restore;

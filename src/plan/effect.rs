@@ -41,6 +41,16 @@ impl Standing {
                     }
                 }
             }
+            Step::AwaitLinked { lacks, .. } => {
+                // Of one that could not be read nothing is known, so nothing can be said of what follows there.
+                after
+                    .linked
+                    .retain(|linked| linked.seen.is_ok() || lacks.iter().all(|lack| lack.cluster != linked.name));
+                for lack in lacks {
+                    let of = after.linked.iter_mut().filter(|linked| linked.name == lack.cluster);
+                    of.for_each(|linked| linked.without_lack(lack.why, &lack.anchor));
+                }
+            }
             Step::AwaitLeafs { workloads } => {
                 for party in after.parties.iter_mut().filter(|party| workloads.contains(&party.who)) {
                     party.presents = vec![self.signed_now()];

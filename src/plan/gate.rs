@@ -35,6 +35,8 @@ pub enum Side {
     Identity,
     /// The issuer Secret.
     IssuerSecret,
+    /// The pods of a workload of a linked cluster, or any pod that starts there.
+    Linked(String, Option<WorkloadRef>),
 }
 
 /// Asks whether `step` would break a pair that works now, at its moment and a leaf's lifetime later.
@@ -55,6 +57,8 @@ pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
         let meanwhile = refused(standing, &possible, at, true);
         let then = refused(&after, &possible, at, true);
         broken.extend(then.into_iter().chain(meanwhile).filter(|pair| !before.contains(pair)));
+        let before = refused_across(standing, &possible, at);
+        broken.extend(refused_across(&after, &possible, at).into_iter().filter(|pair| !before.contains(pair)));
     }
     if broken.is_empty() { Ok(()) } else { Err(broken.into_iter().collect()) }
 }
@@ -73,6 +77,26 @@ pub(super) fn is_broken(standing: &Standing) -> bool {
 /// Every pair of which one refuses the other at `at`; a leaf that could not be seen may be of any of the `possible`
 /// anchors.
 fn refused(standing: &Standing, possible: &[&Certificate], at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
+    let (presenting, verifying) = sides(standing, at, newcomers);
+    let mut pairs = BTreeSet::new();
+    for (verifier, trusts) in &verifying {
+        for (presenter, presents) in &presenting {
+            if !accepts((standing, possible), trusts, presents, at) {
+                pairs.insert(Pair { presents: presenter.clone(), refuses: verifier.clone() });
+            }
+        }
+    }
+    if !identity_accepts(standing, at) {
+        pairs.insert(Pair { presents: Side::IssuerSecret, refuses: Side::Identity });
+    }
+    pairs
+}
+
+/// Something of each side.
+type Sides<T> = Vec<(Side, T)>;
+
+/// Who presents what, and who verifies with what.
+fn sides(standing: &Standing, at: Timestamp, newcomers: bool) -> (Sides<Presents>, Sides<Trusts>) {
     let mut presenting: Vec<(Side, Presents)> = Vec::new();
     let mut verifying: Vec<(Side, Trusts)> = Vec::new();
     for party in &standing.parties {
@@ -88,18 +112,64 @@ fn refused(standing: &Standing, possible: &[&Certificate], at: Timestamp, newcom
         }
         verifying.push((Side::NewPod, Trusts::Anchors(standing.roots.clone())));
     }
+    (presenting, verifying)
+}
+
+/// Every pair of a proxy here and one of a linked cluster of which one refuses the other. New pods of either side count
+/// always: a cluster that refuses them already is not what a restart breaks.
+fn refused_across(standing: &Standing, possible: &[&Certificate], at: Timestamp) -> BTreeSet<Pair> {
     let mut pairs = BTreeSet::new();
-    for (verifier, trusts) in &verifying {
-        for (presenter, presents) in &presenting {
-            if !accepts((standing, possible), trusts, presents, at) {
-                pairs.insert(Pair { presents: presenter.clone(), refuses: verifier.clone() });
+    if standing.linked.is_empty() {
+        return pairs;
+    }
+    let (presenting, verifying) = sides(standing, at, true);
+    for (name, there) in standing.linked.iter().filter_map(|one| Some((&one.name, one.seen.as_ref().ok()?))) {
+        let possible_there = there.possible_anchors();
+        let (mut presenting_there, verifying_there) = sides(there, at, true);
+        // What is only taken to come has no issuer yet.
+        presenting_there.retain(|(_, presents)| *presents != Presents::Issuer(Vec::new()));
+        let theirs = |side: Side| match side {
+            Side::Workload(workload) => Side::Linked(name.clone(), Some(workload)),
+            _ => Side::Linked(name.clone(), None),
+        };
+        let there = refusing((there, possible), &presenting, &verifying_there, at);
+        pairs.extend(there.into_iter().map(|(presents, refuses)| Pair { presents, refuses: theirs(refuses) }));
+        let here = refusing((standing, &possible_there), &presenting_there, &verifying, at);
+        pairs.extend(here.into_iter().map(|(presents, refuses)| Pair { presents: theirs(presents), refuses }));
+    }
+    pairs
+}
+
+/// Who of some presenters is refused by whom of some verifiers. Each leaf is tried once with each bundle, however many
+/// have them.
+fn refusing(
+    known: (&Standing, &[&Certificate]),
+    presenting: &[(Side, Presents)],
+    verifying: &[(Side, Trusts)],
+    at: Timestamp,
+) -> Vec<(Side, Side)> {
+    let mut refused = Vec::new();
+    for (presents, presenters) in distinct(presenting) {
+        for (trusts, verifiers) in distinct(verifying) {
+            if !accepts(known, trusts, presents, at) {
+                for presenter in &presenters {
+                    refused.extend(verifiers.iter().map(|verifier| ((*presenter).clone(), (*verifier).clone())));
+                }
             }
         }
     }
-    if !identity_accepts(standing, at) {
-        pairs.insert(Pair { presents: Side::IssuerSecret, refuses: Side::Identity });
+    refused
+}
+
+fn distinct<T: PartialEq>(all: &[(Side, T)]) -> Vec<(&T, Vec<&Side>)> {
+    let mut distinct: Vec<(&T, Vec<&Side>)> = Vec::new();
+    for (side, one) in all {
+        match distinct.iter_mut().find(|(known, _)| *known == one) {
+            Some((_, sides)) => sides.push(side),
+            None => distinct.push((one, vec![side])),
+        }
     }
-    pairs
+    distinct
 }
 
 /// Whether a verifier accepts a leaf; what could not be seen counts as old.
@@ -138,6 +208,8 @@ impl fmt::Display for Side {
             Self::NewPod => f.write_str("any new pod"),
             Self::Identity => f.write_str("the identity controller"),
             Self::IssuerSecret => f.write_str("the issuer in the Secret"),
+            Self::Linked(cluster, Some(workload)) => write!(f, "{workload} of linked cluster {cluster}"),
+            Self::Linked(cluster, None) => write!(f, "any new pod of linked cluster {cluster}"),
         }
     }
 }

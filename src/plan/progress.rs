@@ -105,7 +105,7 @@ fn before(next: &Next) -> Position {
         Next::Hold(holds) => holds.first().map_or(Position::Unknown, |hold| of_why(hold.why)),
         Next::Done(done) if done.trusting_old.is_empty() => Position::Rest,
         Next::Done(_) => Position::Trim,
-        Next::Refuse(Refusal::NoKeyFor { .. } | Refusal::Outside(_)) => Position::Ready,
+        Next::Refuse(Refusal::NoKeyFor { .. } | Refusal::Outside(_) | Refusal::Linked(_)) => Position::Ready,
         Next::Refuse(_) => Position::Unknown,
     }
 }
@@ -113,7 +113,8 @@ fn before(next: &Next) -> Position {
 fn of_step(step: &Step) -> Position {
     match step {
         Step::TrustRoots { why, .. } | Step::Restart { why, .. } => of_why(*why),
-        Step::Issuer { .. } => Position::Ready,
+        Step::AwaitLinked { why: Why::Trim, .. } => Position::Trim,
+        Step::Issuer { .. } | Step::AwaitLinked { .. } => Position::Ready,
         Step::AwaitIssuer { .. } => Position::Swap,
         Step::AwaitLeafs { .. } => Position::Refresh,
         Step::Copy(_) => Position::Unknown,

@@ -24,7 +24,9 @@ impl Step {
                 Why::Refresh => Stage::Refresh,
                 Why::Trim => Stage::Trim,
             }),
-            Self::Issuer { .. } | Self::AwaitIssuer { .. } => Some(Stage::Swap),
+            // What is awaited of others belongs to the stage that it is in the way of.
+            Self::AwaitLinked { why: Why::Trim, .. } => Some(Stage::Trim),
+            Self::Issuer { .. } | Self::AwaitIssuer { .. } | Self::AwaitLinked { .. } => Some(Stage::Swap),
             Self::AwaitLeafs { .. } => Some(Stage::Refresh),
             Self::Copy(_) => None,
         }

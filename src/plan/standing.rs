@@ -11,6 +11,8 @@ use crate::{
     trust,
 };
 
+use super::linked::{self, Linked};
+
 /// Where a mesh stands at one moment.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -38,8 +40,10 @@ pub struct Standing {
     pub copies: Vec<(Copy, BTreeSet<Fingerprint>, Option<Certificate>)>,
     /// Every workload with a proxy.
     pub parties: Vec<Party>,
-    /// Verifiers outside the cluster, by name.
+    /// Verifiers outside the cluster that were not read, by name.
     pub outside: Vec<String>,
+    /// Clusters that share trust with this one and were read.
+    pub linked: Vec<Linked>,
 }
 
 /// A workload with a proxy.
@@ -89,7 +93,7 @@ impl Standing {
         let issuer = secret.and_then(|secret| secret.chain.as_ref());
         let serving = trust::serving(snapshot);
         let identity = trust::identity_bundle(snapshot);
-        Self {
+        let mut standing = Self {
             at: snapshot.taken_at,
             roots: roots.map(Bundle::each_once).unwrap_or_default(),
             roots_load: roots.is_some_and(|bundle| bundle.loads && bundle.loads_in_identity),
@@ -101,8 +105,12 @@ impl Standing {
             identity_trusts: identity.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(bundle.each_once())),
             copies: copies(snapshot),
             parties: parties(snapshot, rollouts, serving.as_ref()),
-            outside: outside(snapshot),
-        }
+            outside: Vec::new(),
+            linked: Vec::new(),
+        };
+        standing.linked = linked::linked(snapshot, &standing);
+        standing.outside = outside(snapshot, &standing.linked);
+        standing
     }
 
     /// The standing of a mesh without these workloads: what becomes of them is the operator's own business.
@@ -233,11 +241,11 @@ fn copies(snapshot: &Snapshot) -> Vec<(Copy, BTreeSet<Fingerprint>, Option<Certi
         .collect()
 }
 
-fn outside(snapshot: &Snapshot) -> Vec<String> {
+fn outside(snapshot: &Snapshot, linked: &[Linked]) -> Vec<String> {
     let workloads = snapshot.external_workloads.items().iter();
     let workloads = workloads.map(|one| format!("ExternalWorkload {}/{}", one.namespace, one.name));
     let links = snapshot.links.items().iter().map(|link| format!("Link {}/{}", link.namespace, link.name));
-    workloads.chain(links).collect()
+    workloads.chain(links.filter(|link| !linked.iter().any(|one| one.links.contains(link)))).collect()
 }
 
 fn parties(snapshot: &Snapshot, rollouts: &[Rollout], serving: Option<&trust::Serving<'_>>) -> Vec<Party> {

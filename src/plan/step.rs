@@ -4,7 +4,7 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
-use super::Pair;
+use super::{Lack, Pair};
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,13 @@ pub enum Step {
         /// In this order, some at once.
         workloads: Vec<WorkloadRef>,
         /// What for.
+        why: Why,
+    },
+    /// Waits until linked clusters lack nothing of this any more.
+    AwaitLinked {
+        /// What they lack.
+        lacks: Vec<Lack>,
+        /// Which way that leads: [`Why::Extend`] before the swap, [`Why::Trim`] before the trim.
         why: Why,
     },
     /// Waits until these proxies have renewed their leafs by themselves.
@@ -103,6 +110,8 @@ pub enum Refusal {
     Unfit(String),
     /// Something outside the cluster verifies with these anchors and nobody has answered for it.
     Outside(Vec<String>),
+    /// Linked clusters lack this, and nobody waits for it.
+    Linked(Vec<Lack>),
     /// These objects are written by something that would undo the change.
     Owned {
         /// Each with who does.

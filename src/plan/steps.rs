@@ -16,7 +16,8 @@ use super::{
 
 /// Names the next step from `standing` towards what is wanted, proven safe by the gate.
 pub fn next(standing: &Standing, request: &Request) -> Next {
-    let seen_to = standing.without(&request.leave);
+    let mut seen_to = standing.without(&request.leave);
+    seen_to.linked.retain(|linked| !linked.is_any_of(&request.answered_for));
     match decide(&seen_to, request).unwrap_or_else(Next::Refuse) {
         Next::Do(step) => match gate(&seen_to, &step) {
             Ok(()) => Next::Do(step),
@@ -177,6 +178,9 @@ fn swap(standing: &Standing, request: &Request, goal: &Destination<'_>) -> Optio
     if !under_it && let Some(refusal) = unanswered(standing, request) {
         return Some(Err(refusal));
     }
+    if let Some(step) = linked(standing.lacking_trust(goal.anchor), Why::Extend).filter(|_| !under_it) {
+        return Some(Ok(step));
+    }
     let issuer = request.materials.issuer.as_ref().filter(|chain| verify::leads_to(chain, goal.anchor));
     Some(match issuer {
         Some(chain) => Ok(Next::Do(Step::Issuer { chain: chain.clone() })),
@@ -190,6 +194,11 @@ fn unanswered(standing: &Standing, request: &Request) -> Option<Refusal> {
     let unanswered: Vec<String> =
         standing.outside.iter().filter(|name| !request.answered_for.contains(*name)).cloned().collect();
     (!unanswered.is_empty()).then_some(Refusal::Outside(unanswered))
+}
+
+/// Linked clusters can be read, so for them nobody has to answer: they are waited for.
+fn linked(lacks: Vec<super::Lack>, why: Why) -> Option<Next> {
+    (!lacks.is_empty()).then_some(Next::Do(Step::AwaitLinked { lacks, why }))
 }
 
 /// 4. Every leaf comes from the issuer in the Secret.
@@ -210,6 +219,10 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
     if anchors.len() != standing.roots.len() {
         if let Some(refusal) = unanswered(standing, request) {
             return Some(Next::Refuse(refusal));
+        }
+        let going = standing.roots.iter().filter(|one| !anchors.contains(one));
+        if let Some(step) = linked(standing.depending_on(going), Why::Trim) {
+            return Some(step);
         }
         return Some(Next::Do(Step::TrustRoots { anchors, why: Why::Trim }));
     }

@@ -1,6 +1,7 @@
 //! Plans on a small mesh: the whole walk, every place to pick it up, and what must be refused.
 
 mod back;
+mod linked;
 
 use jiff::SignedDuration;
 
@@ -26,6 +27,7 @@ fn told(step: &Step) -> String {
             let names: Vec<_> = workloads.iter().map(|workload| workload.name.as_str()).collect();
             format!("{why:?} {}", names.join(" "))
         }
+        Step::AwaitLinked { lacks, why } => format!("await {} linked: {why:?}", lacks.len()),
         Step::AwaitLeafs { workloads } => format!("await {} leafs", workloads.len()),
     }
 }

@@ -65,7 +65,7 @@ impl Wanted {
                 }
                 // Identity is restarted where it misses the change.
                 Step::AwaitIssuer { .. } => wanted.restarts.extend(identity(standing)),
-                Step::TrustRoots { .. } | Step::Copy(_) | Step::AwaitLeafs { .. } => {}
+                Step::TrustRoots { .. } | Step::Copy(_) | Step::AwaitLeafs { .. } | Step::AwaitLinked { .. } => {}
             }
             then = then.after(step);
         }

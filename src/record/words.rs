@@ -38,6 +38,11 @@ pub(super) fn step(step: &Step) -> String {
             };
             format!("restart, {why}: {}", names(workloads))
         }
+        Step::AwaitLinked { lacks, .. } => {
+            let lacks: Vec<String> =
+                lacks.iter().map(|lack| format!("{lack} (anchor {})", named(&lack.anchor))).collect();
+            format!("see to it that this is lacking no more: {}", lacks.join("; "))
+        }
         Step::AwaitLeafs { workloads } => format!("wait for leafs to renew themselves: {}", names(workloads)),
     }
 }

@@ -142,7 +142,8 @@ impl World {
         }
         let mut world = Self {
             now,
-            base: snapshot.clone(),
+            // Anchors of other clusters have no likeness here.
+            base: Snapshot { linked: Vec::new(), ..snapshot.clone() },
             roots: vec![Kept::new(anchors, roots.changed_at.unwrap_or(now))],
             copies,
             first_issuer: issuer.chain.first().map(Certificate::fingerprint),

@@ -1,5 +1,5 @@
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -20,17 +20,21 @@ const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
 /// A world that a plan can act on.
 #[derive(Debug)]
-pub struct Simulation(Mutex<World>);
+pub struct Simulation {
+    world: Mutex<World>,
+    /// Other clusters that share trust with this one, by name.
+    pub(super) linked: Mutex<Vec<(String, Weak<Simulation>)>>,
+}
 
 impl Simulation {
     /// A simulation of this world.
     pub fn new(world: World) -> Self {
-        Self(Mutex::new(world))
+        Self { world: Mutex::new(world), linked: Mutex::default() }
     }
 
     /// The world as it is.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The world, for as long as the program has not been killed. A request takes its time.
@@ -160,7 +164,9 @@ impl Mesh for Simulation {
     }
 
     async fn observe(&self, scope: ProbeScope) -> Result<Snapshot, mesh::Fault> {
-        Ok(self.alive()?.read(scope))
+        let snapshot = self.alive()?.read(scope);
+        let linked = if scope == ProbeScope::None { Vec::new() } else { self.read_linked(scope) };
+        Ok(Snapshot { linked, ..snapshot })
     }
 
     async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, mesh::Fault> {

@@ -180,7 +180,11 @@ impl World {
     }
 }
 
-fn accepts(leads: &mut BTreeMap<(Fingerprint, Vec<Fingerprint>), bool>, leaf: &Leaf, anchors: &[Certificate]) -> bool {
+pub(super) fn accepts(
+    leads: &mut BTreeMap<(Fingerprint, Vec<Fingerprint>), bool>,
+    leaf: &Leaf,
+    anchors: &[Certificate],
+) -> bool {
     let Some(issuer) = leaf.chain.first() else { return false };
     let key = (issuer.fingerprint(), anchors.iter().map(Certificate::fingerprint).collect());
     *leads.entry(key).or_insert_with(|| anchors.iter().any(|anchor| verify::leads_to(&leaf.chain, anchor)))

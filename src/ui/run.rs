@@ -5,6 +5,7 @@ mod dry_run;
 mod due;
 mod explain;
 mod guide;
+mod linked;
 mod progress;
 mod refusal;
 mod step;

@@ -12,7 +12,7 @@ mod words;
 use crate::{
     inventory::Tree,
     pki::Thresholds,
-    plan::{Count, Progress},
+    plan::{Count, Linked, Progress},
     snapshot::Snapshot,
 };
 
@@ -46,6 +46,8 @@ pub struct Answer<'a> {
     pub owned: Vec<String>,
     /// Verifiers outside of the cluster.
     pub outside: Vec<String>,
+    /// Linked clusters that were looked at.
+    pub linked: Vec<Linked>,
     /// What could not be read, with why.
     pub hidden: Vec<String>,
     /// When "near its end" begins.

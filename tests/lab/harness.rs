@@ -47,6 +47,11 @@ impl Target {
         Self { kubeconfig: Some(kubeconfig), context: None }
     }
 
+    /// A cluster behind a context of this kubeconfig.
+    pub fn of_context(kubeconfig: PathBuf, context: &str) -> Self {
+        Self { kubeconfig: Some(kubeconfig), context: Some(context.to_owned()) }
+    }
+
     /// Whether a cluster was named that is not the lab.
     pub fn is_given() -> bool {
         std::env::var_os("LINKERD_CERTS_TEST_CONTEXT").is_some()

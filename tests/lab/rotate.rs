@@ -9,6 +9,7 @@ mod back;
 mod begun;
 mod handed;
 mod killed;
+mod linked;
 mod operator;
 mod stopped;
 mod traffic;

@@ -1,6 +1,9 @@
 //! What is verified of a rotation before its first write: over the port, and of the files on this side.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     cluster::LiveMesh,
@@ -8,7 +11,7 @@ use crate::{
     error::Error,
     keyfile,
     mesh::Mesh as _,
-    plan::{Hold, Next, Outlook, Standing},
+    plan::{Hold, Lack, Next, Outlook, Standing, Step},
     preflight::{self, About, Report, Row, Verdict, Wanted},
     snapshot::Snapshot,
     ui::{Ui, run as show},
@@ -33,6 +36,7 @@ pub(super) async fn verify(
         report.rows.push(folder(settings));
         report.rows.push(objects(mesh).await);
         report.rows.extend(holds(outlook));
+        report.rows.extend(linked(outlook, settings.common.run.hold));
     }
     Ok(report)
 }
@@ -97,6 +101,23 @@ fn holds(outlook: &Outlook) -> Vec<Row> {
     let verdict =
         |hold: &Hold| Verdict::refused(show::obstacle(hold.obstacle), "see to it first, or leave it out with --leave");
     holds.iter().map(|hold| Row::new(About::Holds, hold.workload.to_string(), verdict(hold))).collect()
+}
+
+/// What is waited for in linked clusters: it would stop a run that does not wait.
+fn linked(outlook: &Outlook, hold: Duration) -> Vec<Row> {
+    let lacks = outlook.steps.iter().filter_map(|step| match step {
+        Step::AwaitLinked { lacks, .. } => Some((show::title(step), lacks)),
+        _ => None,
+    });
+    let row = |(what, lacks): (String, &Vec<Lack>)| {
+        let why = lacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let verdict = match hold {
+            Duration::ZERO => Verdict::refused(why, "rotate there at the same time, and wait for it with --hold"),
+            _ => Verdict::Remark(why),
+        };
+        Row::new(About::Holds, what, verdict)
+    };
+    lacks.map(row).collect()
 }
 
 fn no_place(why: &str) -> Verdict {

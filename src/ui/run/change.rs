@@ -38,6 +38,13 @@ pub(super) fn change(step: &Step, seen: &Looked, at_once: usize, look: Look) -> 
              if it misses the new issuer is it restarted.",
             look,
         ),
+        Step::AwaitLinked { lacks, .. } => {
+            let mut out = comment("Nothing is written. Read are the linked clusters, of which this was seen:", look);
+            for lack in lacks {
+                out += &comment(&format!("  {}", clean(&lack.to_string())), look);
+            }
+            out
+        }
         Step::AwaitLeafs { .. } => comment("Nothing is written. Read are the leafs that the proxies present.", look),
     }
 }

@@ -89,6 +89,14 @@ fn why(step: &Step, walk: &Walk) -> String {
             "A proxy reads its trust bundle once, when it starts: there the old anchor is still trusted. No leaf under \
              it is left."
         }
+        Step::AwaitLinked { why: Why::Trim, .. } => {
+            "Proxies there open connections to this mesh and are called from it. As long as their leafs come from the old \
+             anchor, whoever here has dropped it refuses them."
+        }
+        Step::AwaitLinked { .. } => {
+            "Proxies there verify what proxies here present. Whoever there does not trust the new anchor would refuse the \
+             first leaf under it."
+        }
         Step::AwaitLeafs { .. } => {
             "A proxy asks for a new leaf when 70 % of the old one's life is over. It comes from the new issuer, and no \
              pod has to be restarted for it."
@@ -117,6 +125,10 @@ fn risk(step: &Step) -> &'static str {
             "A pod may not get ready. Its rollout then keeps the old pods, which still work, and the run stops after 5 \
              min with the mesh whole."
         }
+        Step::AwaitLinked { .. } => {
+            "None: nothing is changed while it waits. The run waits as long as --hold says, then stops, and goes on from \
+             here when it is run again."
+        }
         Step::AwaitLeafs { .. } => {
             "A proxy that gets no leaf keeps the one it has until that ends. The run looks every 5 min and can be \
              stopped and run again at any time."
@@ -128,6 +140,7 @@ fn time(step: &Step, walk: &Walk) -> String {
     match step {
         Step::TrustRoots { .. } | Step::Copy(_) | Step::Issuer { .. } => "about a second".to_owned(),
         Step::AwaitIssuer { .. } => "5 to 10 s as a rule".to_owned(),
+        Step::AwaitLinked { .. } => "as long as a rotation there takes".to_owned(),
         Step::AwaitLeafs { .. } => "up to 17 h".to_owned(),
         Step::Restart { workloads, .. } => match walk.times().restart(workloads) {
             Some(time) => format!("about {}, by the restarts so far", short(time)),

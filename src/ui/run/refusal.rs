@@ -9,7 +9,7 @@ use crate::{
     plan::{Hold, Refusal},
 };
 
-use super::{dry_run, step::title};
+use super::{dry_run, linked, step::title};
 
 const AGAIN: &str = "run the same command again: it goes on where the mesh is";
 
@@ -36,7 +36,10 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
                 Undo::Restore(_) | Undo::Nothing => AGAIN.to_owned(),
             }],
         ),
-        Stop::Refused(refusal) => (refused(refusal), vec![instead(refusal).to_owned()]),
+        Stop::Refused(refusal) => match &**refusal {
+            Refusal::Linked(lacks) => (linked::evidence(lacks), linked::instead(lacks)),
+            other => (refused(other), vec![instead(other).to_owned()]),
+        },
         Stop::Held(holds) => (
             holds.iter().map(hold).collect(),
             vec!["see to them, then run the same command again; or leave them out by name".to_owned()],
@@ -52,7 +55,13 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
     if let Undo::Restore(folder) = undo {
         hints.push(self::undo(folder));
     }
-    let what = if matches!(stop, Stop::Asked) { "Stopped as asked.".to_owned() } else { stop.to_string() };
+    let what = match stop {
+        Stop::Asked => "Stopped as asked.".to_owned(),
+        Stop::Refused(refusal) if matches!(**refusal, Refusal::Linked(_)) => {
+            "a linked cluster is not ready for the next step".to_owned()
+        }
+        other => other.to_string(),
+    };
     Told { what, evidence, hints }
 }
 
@@ -97,6 +106,7 @@ fn refused(refusal: &Refusal) -> Vec<String> {
         Refusal::NoKeyFor { anchor } | Refusal::AnchorRotation { anchor } => {
             vec![format!("the mesh is on its way to anchor `{}` ({})", anchor.name(), anchor.fingerprint().short())]
         }
+        Refusal::Linked(lacks) => linked::evidence(lacks),
         Refusal::Outside(names) | Refusal::Owned { objects: names, .. } => names.clone(),
         Refusal::Breaks(step, pairs) => {
             let first = pairs.iter().take(5).map(ToString::to_string);
@@ -110,7 +120,11 @@ fn instead(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NoKeyFor { .. } => "bring that anchor's key, or an issuer that it signed",
         Refusal::AnchorRotation { .. } => "finish it with `rotate-anchor` first",
-        Refusal::Outside(_) => "give them the new anchor, then say so by name",
+        Refusal::Outside(_) => {
+            "give them the new anchor, then say so by name with --answer-for; a linked cluster can be read instead, with \
+             --linked-context"
+        }
+        Refusal::Linked(_) => AGAIN,
         Refusal::Owned { takes_values: true, .. } => {
             "--emit DIR writes the values for each stage and waits until they have arrived; --edit-owned writes here all \
              the same"

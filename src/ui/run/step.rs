@@ -1,7 +1,7 @@
 use crate::{
     mesh::Copy,
     pki::Certificate,
-    plan::{Step, Why},
+    plan::{Lack, Step, Why},
     snapshot::WorkloadRef,
 };
 
@@ -15,6 +15,7 @@ pub(super) fn stage(step: &Step) -> &'static str {
         },
         Step::Copy(_) => "copy",
         Step::Issuer { .. } | Step::AwaitIssuer { .. } => "swap",
+        Step::AwaitLinked { .. } => "gate",
         Step::AwaitLeafs { .. } => "refresh",
     }
 }
@@ -32,6 +33,7 @@ pub fn title(step: &Step) -> String {
         Step::Issuer { chain } => format!("Secret linkerd-identity-issuer holds {}", all(&chain[..chain.len().min(1)])),
         Step::AwaitIssuer { .. } => "wait until identity signs with it".to_owned(),
         Step::Restart { workloads, why } => format!("restart {}{}", names(workloads), reason(*why)),
+        Step::AwaitLinked { lacks, why } => linked(lacks, *why),
         Step::AwaitLeafs { workloads } => {
             format!("wait until the proxies of {} have renewed their leafs", names(workloads))
         }
@@ -47,8 +49,32 @@ pub(super) fn brief(step: &Step, done: usize) -> String {
         Step::AwaitIssuer { .. } => "wait for identity to load it".to_owned(),
         Step::Restart { workloads, .. } if workloads.len() == 1 => format!("restart {}", names(workloads)),
         Step::Restart { workloads, .. } => format!("restart workloads, {done} of {}", workloads.len()),
+        Step::AwaitLinked { lacks, .. } => format!("wait for {}", clusters(lacks)),
         Step::AwaitLeafs { workloads } => format!("wait for the leafs of {} workloads", workloads.len()),
     }
+}
+
+/// What linked clusters are waited for.
+fn linked(lacks: &[Lack], why: Why) -> String {
+    let mut anchors: Vec<Certificate> = Vec::new();
+    for lack in lacks {
+        if !anchors.contains(&lack.anchor) {
+            anchors.push(lack.anchor.clone());
+        }
+    }
+    match why {
+        Why::Extend => format!("wait until {} trusts {}", clusters(lacks), all(&anchors)),
+        Why::Refresh | Why::Trim => {
+            format!("wait until nothing in {} comes from {} any more", clusters(lacks), all(&anchors))
+        }
+    }
+}
+
+fn clusters(lacks: &[Lack]) -> String {
+    let mut names: Vec<&str> = lacks.iter().map(|lack| lack.cluster.as_str()).collect();
+    names.dedup();
+    let noun = if names.len() == 1 { "linked cluster" } else { "each linked cluster of" };
+    format!("{noun} {}", names.join(", "))
 }
 
 fn copied(copy: Copy) -> &'static str {

@@ -9,7 +9,7 @@ use crate::{
     event::{Event, Looked},
     execute::Stop,
     mesh::Mesh as _,
-    plan::{Cause, Due, Goal, Materials, Reach, Request, Standing, Step, Why, outlook},
+    plan::{Cause, Due, Evidence, Goal, Lack, Materials, Reach, Refusal, Request, Standing, Step, Why, outlook},
     simulate::{Made, Simulation, World, example},
     snapshot::{IssuerScheme, WorkloadRef},
     testing::{ISSUER, ROOT, Recipe, days, now},
@@ -184,4 +184,39 @@ fn a_stop_that_was_asked_for_says_how_to_go_on_and_how_to_go_back() {
     let folder = std::path::Path::new("/home/me/.local/state/linkerd-certs/20261121T120000Z");
     let text = |undo| error::render_with("", &stopped(&Stop::Asked, undo), look(80));
     insta::assert_snapshot!("asked_80", text(Undo::Restore(folder)) + "\n" + &text(Undo::Rehearsed));
+}
+
+#[test]
+fn what_a_linked_cluster_lacks_is_said_with_what_to_do_there() {
+    let workload = |name: &str| WorkloadRef {
+        namespace: "emojivoto".to_owned(),
+        kind: "Deployment".to_owned(),
+        name: name.to_owned(),
+    };
+    let lack = |why: Why, evidence: Vec<Evidence>| Lack {
+        cluster: "west".to_owned(),
+        context: "west-admin".to_owned(),
+        why,
+        anchor: Recipe::authority(&format!("{ROOT} 2"), 0, days(3650)).self_signed().certificate,
+        evidence,
+    };
+    let loaded = Evidence::Loaded(["web", "emoji", "voting", "vote"].map(workload).to_vec());
+    let extend = lack(Why::Extend, vec![Evidence::Roots, loaded, Evidence::Unseen(vec![workload("agent")])]);
+    let trim = lack(Why::Trim, vec![Evidence::Issuer, Evidence::Presented(vec![workload("web")])]);
+    let gone =
+        lack(Why::Extend, vec![Evidence::Unread("the API server of context `west-admin` does not answer".to_owned())]);
+    let scene = Scene::new(Goal::Anchor);
+    for width in [80, 120] {
+        let mut text = String::new();
+        for lack in [&extend, &trim, &gone] {
+            let stop = Stop::Refused(Box::new(Refusal::Linked(vec![lack.clone()])));
+            text += &(error::render_with("", &stopped(&stop, Undo::Nothing), look(width)) + "\n");
+            let step = Step::AwaitLinked { lacks: vec![lack.clone()], why: lack.why };
+            text += &explain(&step, &Walk::new(8), look(width));
+            text += &(change(&step, &scene.looked(&scene.standing), 8, look(width)) + "\n");
+        }
+        let print = extend.anchor.fingerprint().to_string();
+        let text = text.replace(&trim.anchor.fingerprint().to_string(), &"0".repeat(print.len()));
+        insta::assert_snapshot!(format!("linked_{width}"), steady(&text));
+    }
 }

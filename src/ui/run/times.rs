@@ -61,6 +61,8 @@ impl Times {
             Step::TrustRoots { .. } | Step::Copy(_) | Step::Issuer { .. } => Some(WRITE),
             Step::AwaitIssuer { .. } => Some(ISSUER),
             Step::AwaitLeafs { .. } => Some(LEAFS),
+            // Whoever sees to it takes their own time.
+            Step::AwaitLinked { .. } => None,
             Step::Restart { workloads, .. } => {
                 self.restart(workloads.iter().filter(|workload| index > 0 || !done.contains(*workload)))
             }

@@ -216,6 +216,7 @@ fn ahead(answer: &Answer<'_>) -> Ahead {
             Step::Issuer { .. } => ("issuer", Vec::new()),
             Step::AwaitIssuer { .. } => ("await-issuer", Vec::new()),
             Step::Restart { workloads, .. } => ("restart", workloads.clone()),
+            Step::AwaitLinked { .. } => ("await-linked", Vec::new()),
             Step::AwaitLeafs { workloads } => ("await-leafs", workloads.clone()),
         },
         Next::Hold(holds) => ("operator", holds.iter().map(|hold| hold.workload.clone()).collect()),

@@ -2,7 +2,8 @@
 
 use crate::{
     findings::moment,
-    plan::{self, Position},
+    pki::Certificate,
+    plan::{self, Linked, Position},
 };
 
 use super::{
@@ -49,9 +50,26 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
         let text = format!("{}: what they trust cannot be seen from here", together(answer.outside.iter().cloned()));
         facts.push(("Outside", text));
     }
+    facts.extend(answer.linked.iter().map(|one| ("Linked", linked(answer, one))));
     facts.extend([("Mesh", mesh(answer)), ("As of", moment(snapshot.taken_at)), ("Seen", seen(answer))]);
     facts.extend(answer.hidden.iter().map(|hidden| ("Hidden", hidden.clone())));
     facts
+}
+
+/// What a linked cluster trusts and depends on.
+fn linked(answer: &Answer<'_>, linked: &Linked) -> String {
+    let there = match &linked.seen {
+        Ok(there) => there,
+        Err(why) => return format!("{}: {why}", linked.name),
+    };
+    let all = |anchor: &&Certificate| there.parties.iter().all(|party| party.trusts(anchor));
+    let named = |anchors: Vec<&Certificate>, none: &str| match anchors.len() {
+        0 => none.to_owned(),
+        _ => together(anchors.into_iter().map(|anchor| answer.anchor(anchor))),
+    };
+    let trusted = named(there.known_anchors().into_iter().filter(all).collect(), "no one anchor");
+    let used = named(there.in_use(), "no anchor that is known there");
+    format!("{}: every proxy there trusts {trusted}; its issuer and leafs come from {used}", linked.name)
 }
 
 /// Anchors that are still trusted although no rotation takes them away.

@@ -13,7 +13,7 @@ use crate::{
     pki::Bundle,
     plan::{self, Goal, Materials, Request, Standing, Step},
     simulate::{Fault, Simulation, World, example},
-    snapshot::{BundleRef, Snapshot},
+    snapshot::{BundleRef, LinkedCluster, Snapshot},
     testing::{Recipe, TestMesh, WEB, days, simulated::wait},
     trust,
 };
@@ -66,10 +66,24 @@ fn answer<'a>(snapshot: &'a Snapshot, rollouts: &[Rollout]) -> Answer<'a> {
         progress,
         owned: plan::owned(snapshot),
         outside: standing.outside,
+        linked: standing.linked,
         hidden: Vec::new(),
         thresholds: Thresholds::default(),
         namespace: None,
     }
+}
+
+#[test]
+fn what_was_seen_of_a_linked_cluster_is_said() {
+    let mut mesh = TestMesh::healthy();
+    let there = Box::new(mesh.snapshot.clone());
+    let linked = |seen| LinkedCluster { context: "west".to_owned(), link: None, seen };
+    mesh.snapshot.linked = vec![linked(Ok(there)), linked(Err("its API server does not answer".to_owned()))];
+    let tree = answer(&mesh.snapshot, &[]).tree(plain(120));
+    let lines: Vec<&str> = tree.lines().filter(|line| line.starts_with("Linked")).collect();
+    assert_eq!(lines.len(), 2, "{tree}");
+    assert!(lines[0].starts_with("Linked  west: every proxy there trusts anchor A ("), "{lines:?}");
+    assert_eq!(lines[1], "Linked  west: its API server does not answer");
 }
 
 fn plain(width: usize) -> Look {

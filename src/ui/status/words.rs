@@ -201,6 +201,7 @@ impl Answer<'_> {
                     unseen => vec![next, format!("{} that were not seen count as old", count(unseen, "prox/y/ies"))],
                 }
             }
+            Refusal::Linked(lacks) => lacks.iter().map(ToString::to_string).collect(),
             Refusal::Owned { objects, .. } => objects.clone(),
             Refusal::Unseen(_) | Refusal::Unfit(_) => vec!["`check` says more".to_owned()],
         }
