@@ -7,6 +7,7 @@ mod generate;
 mod rehearse;
 mod restore;
 mod rotate;
+mod selection;
 mod status;
 mod value;
 
@@ -21,6 +22,7 @@ pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAncho
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
+pub use selection::SelectionArgs;
 pub use status::{StatusArgs, StatusFormat};
 pub use value::{LifetimeArg, Moment, ThresholdArg};
 

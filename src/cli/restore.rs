@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, RotateArgs, value};
+use super::{BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, RotateArgs, SelectionArgs, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +43,9 @@ pub struct RestoreArgs {
     /// Which proxies are asked between the steps: sample or all
     #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
     pub probe: ProbeArg,
+    /// Which workloads are restarted, and which of them last.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Leave this workload as it is, NAMESPACE/KIND/NAME, knowing that it may lose the mesh; may be given more than once
     #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
     pub leave: Vec<crate::snapshot::WorkloadRef>,
@@ -89,6 +92,7 @@ impl RestoreArgs {
             patient: false,
             max_parallel: self.max_parallel,
             probe: self.probe,
+            selection: self.selection,
             leave: self.leave,
             answer_for: self.answer_for,
             hold: self.hold,

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, TrimArg, value};
+use super::{BroughtAnchorArgs, BroughtIssuerArgs, ClusterArgs, LifetimeArg, ProbeArg, SelectionArgs, TrimArg, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -149,6 +149,9 @@ pub struct RotateArgs {
     /// Which proxies are asked between the steps: sample or all
     #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
     pub probe: ProbeArg,
+    /// Which workloads are restarted, and which of them last.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Leave this workload as it is, NAMESPACE/KIND/NAME, knowing that it may lose the mesh; may be given more than once
     #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
     pub leave: Vec<crate::snapshot::WorkloadRef>,

@@ -10,7 +10,7 @@ use crate::{
     event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
     mesh::{Mesh as _, ProbeScope},
-    plan::{Done, Goal, Materials, Request, Step, Trim},
+    plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
     simulate::{Fault, Made, Simulation, World, example},
     ui::{
         Ui,
@@ -32,6 +32,7 @@ pub(super) struct Settings {
     faults: Vec<Fault>,
     trim: Trim,
     patient: bool,
+    selection: Selection,
     interactive: bool,
     options: Options,
 }
@@ -43,7 +44,8 @@ impl Settings {
             Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
             Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
         };
-        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, probe } = rotation;
+        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, selection, probe } =
+            rotation;
         let probe = if probe == ProbeArg::All || patient { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
@@ -51,6 +53,7 @@ impl Settings {
             faults,
             trim: if trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
             patient,
+            selection: selection.selection(),
             interactive,
             options: Options { probe, at_once: max_parallel.max(1), ..Options::default() },
         }
@@ -63,11 +66,18 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(Error::NotInteractive);
     }
     let snapshot = settings.snapshot.as_deref().map_or_else(example, observe::read_file)?;
+    let standing = Standing::of(&snapshot, &[]);
+    settings.selection.check(&standing)?;
     let mut world = World::of(&snapshot, &[]).map_err(Error::NoRehearsal)?;
     let made = world.make(settings.goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
     let Made { anchor, issuer } = made;
     let materials = Materials { anchor: Some(anchor), issuer: Some(issuer.chain.clone()) };
-    let request = Request { trim: settings.trim, patient: settings.patient, ..Request::new(settings.goal, materials) };
+    let request = Request {
+        trim: settings.trim,
+        patient: settings.patient,
+        selection: settings.selection.clone(),
+        ..Request::new(settings.goal, materials)
+    };
     world.set_faults(settings.faults.clone());
     let simulation = Simulation::new(world);
     let mut interrupts = settings.interactive.then(Interrupts::new).transpose()?;
@@ -76,7 +86,8 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     }
     let stopper = Stopper::default();
     let guide = Guide::new(ui, settings.interactive, settings.options.at_once, stopper.clone());
-    let mut told = Told { ui, begun: simulation.now(), planned: false, failed: None, guide };
+    let selected = show::selection(&settings.selection, &standing, ui.stdout());
+    let mut told = Told { ui, begun: simulation.now(), selected, planned: false, failed: None, guide };
     let ended = loop {
         let running = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told);
         let ended = match &mut interrupts {
@@ -145,6 +156,8 @@ fn conclude(
 struct Told<'a> {
     ui: &'a Ui,
     begun: Timestamp,
+    /// What the selection makes of the plan.
+    selected: String,
     planned: bool,
     failed: Option<Error>,
     guide: Guide<'a>,
@@ -156,7 +169,7 @@ impl Watch for Told<'_> {
         let text = match event {
             Event::Planned(outlook) if !self.planned => {
                 self.planned = true;
-                format!("The plan\n{}\nWhat happens\n", show::plan(outlook, look))
+                format!("The plan\n{}{}\nWhat happens\n", show::plan(outlook, look), self.selected)
             }
             other if self.guide.has_said(other) => String::new(),
             other => show::line(other, at, self.begun, look).unwrap_or_default(),

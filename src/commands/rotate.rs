@@ -57,6 +57,7 @@ pub(super) struct Look {
 async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<ControlFlow<ExitStatus, (Look, Gathered)>, Error> {
     let mesh = reach(settings, ui).await?;
     let look = look(mesh, ui).await?;
+    settings.check_selection(&look.standing)?;
     if let Some(text) = materials::request(settings, &look.snapshot)? {
         ui.data(&text)?;
         return Ok(ControlFlow::Break(ExitStatus::Fine));
@@ -110,12 +111,15 @@ async fn allow<'a>(
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
         return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
-    ui.data(&format!("The plan\n{}", show::plan(&outlook, ui.stdout())))?;
+    let selected = show::selection(&request.selection, standing, ui.stdout());
+    ui.data(&format!("The plan\n{}{selected}", show::plan(&outlook, ui.stdout())))?;
     match &outlook.end {
         Next::Refuse(refusal) => {
             ui.stopped(&Stop::Refused(Box::new(refusal.clone())));
             return Ok(ControlFlow::Break(ExitStatus::Gate));
         }
+        // What was left out on purpose was said under the plan, and cannot be seen to before its round.
+        Next::Hold(holds) if holds.iter().all(|hold| hold.obstacle.is_by_choice()) => {}
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }

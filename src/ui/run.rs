@@ -7,6 +7,7 @@ mod explain;
 mod guide;
 mod progress;
 mod refusal;
+mod selection;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use dry_run::verified;
 pub use due::{due, due_sentence};
 pub use guide::Guide;
 pub use refusal::{Undo, obstacle, stopped, undo};
+pub use selection::selection;
 pub use step::title;
 
 /// The whole plan, a line for each step.

@@ -1,6 +1,9 @@
 //! What is verified of a rotation before its first write: over the port, and of the files on this side.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     cluster::LiveMesh,
@@ -33,7 +36,7 @@ pub(super) async fn verify(
         report.rows.extend(key(settings, gathered));
         report.rows.push(folder(settings));
         report.rows.push(objects(mesh).await);
-        report.rows.extend(holds(outlook));
+        report.rows.extend(holds(outlook, settings.common.hold));
     }
     Ok(report)
 }
@@ -93,10 +96,20 @@ async fn objects(mesh: &LiveMesh) -> Row {
     }
 }
 
-fn holds(outlook: &Outlook) -> Vec<Row> {
+/// What only an operator can replace stops a run; what was left to somebody else on purpose only does where it is not
+/// waited for.
+fn holds(outlook: &Outlook, patience: Duration) -> Vec<Row> {
     let Next::Hold(holds) = &outlook.end else { return Vec::new() };
-    let verdict =
-        |hold: &Hold| Verdict::refused(show::obstacle(hold.obstacle), "see to it first, or leave it out with --leave");
+    let verdict = |hold: &Hold| match hold.obstacle {
+        obstacle if !obstacle.is_by_choice() => {
+            Verdict::refused(show::obstacle(obstacle), "see to it first, or leave it out with --leave")
+        }
+        _ if patience.is_zero() => Verdict::refused(
+            "left to somebody else by --only or --exclude, and not waited for",
+            "wait for those who restart them with --hold TIME, or stop there and run the same command again",
+        ),
+        _ => Verdict::NotVerified("left to somebody else by --only or --exclude, and waited for".to_owned()),
+    };
     holds.iter().map(|hold| Row::new(About::Holds, hold.workload.to_string(), verdict(hold))).collect()
 }
 

@@ -37,10 +37,7 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
             }],
         ),
         Stop::Refused(refusal) => (refused(refusal), vec![instead(refusal).to_owned()]),
-        Stop::Held(holds) => (
-            holds.iter().map(hold).collect(),
-            vec!["see to them, then run the same command again; or leave them out by name".to_owned()],
-        ),
+        Stop::Held(holds) => (holds.iter().map(hold).collect(), vec![held(holds).to_owned()]),
         Stop::Unready(report) => (dry_run::refused(report), dry_run::instead(report)),
         Stop::Rollout { .. } => (
             vec!["the mesh is whole: old and new pods accept each other".to_owned()],
@@ -75,6 +72,15 @@ fn issuer_refused(put_back: bool) -> (Vec<String>, Vec<String>) {
     (vec![evidence.to_owned()], next)
 }
 
+/// What to do about holds; of those that were left out on purpose nothing is to be mended.
+fn held(holds: &[Hold]) -> &'static str {
+    if holds.iter().all(|hold| hold.obstacle.is_by_choice()) {
+        "`kubectl rollout restart` each of them, then run the same command again; --hold TIME waits for that instead"
+    } else {
+        "see to them, then run the same command again; or leave them out by name"
+    }
+}
+
 /// A hold in one line.
 pub(super) fn hold(hold: &Hold) -> String {
     format!("{}: {}", hold.workload, obstacle(hold.obstacle))
@@ -88,6 +94,8 @@ pub fn obstacle(obstacle: Obstacle) -> &'static str {
         Obstacle::Bare => "a pod without a controller: delete it and make it again",
         Obstacle::Job => "a Job runs to its end: wait for it, or delete it and make it again",
         Obstacle::Unknown => "its controller is not known here: replace its pods",
+        Obstacle::Excluded => "left out by --exclude: restart it now, or run again without that",
+        Obstacle::NotSelected => "not among those of --only: restart it now, or run again without that",
     }
 }
 

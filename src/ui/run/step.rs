@@ -69,7 +69,7 @@ fn all(certificates: &[Certificate]) -> String {
 }
 
 /// A few names, or how many there are.
-fn names(workloads: &[WorkloadRef]) -> String {
+pub(super) fn names(workloads: &[WorkloadRef]) -> String {
     const SOME: usize = 4;
     let name = |workload: &WorkloadRef| format!("{}/{}", workload.namespace, workload.name);
     match workloads.len() {
