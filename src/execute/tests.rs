@@ -3,6 +3,7 @@
 mod notes;
 mod random;
 mod restore;
+mod selection;
 
 use std::collections::BTreeMap;
 

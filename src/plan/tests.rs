@@ -1,6 +1,7 @@
 //! Plans on a small mesh: the whole walk, every place to pick it up, and what must be refused.
 
 mod back;
+mod selection;
 
 use std::collections::BTreeMap;
 

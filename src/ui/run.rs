@@ -27,6 +27,9 @@ pub use refusal::{Undo, obstacle, stopped, undo};
 pub use selection::selection;
 pub use step::title;
 
+/// More workloads than this that are waited for are counted in a line.
+const MOST_HELD: usize = 5;
+
 /// The whole plan, a line for each step.
 pub fn plan(outlook: &Outlook, look: Look) -> String {
     let mut out = String::new();
@@ -58,8 +61,7 @@ pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Optio
         Event::MissedUpdate => "  identity missed the new issuer: restarting it".to_owned(),
         Event::PutBack(issuer) => format!("  identity refused the new issuer: {} is back", issuer.short()),
         Event::Held(holds) => {
-            let names: Vec<String> = holds.iter().map(refusal::hold).collect();
-            format!("  waiting for an operator: {}", names.join("; "))
+            format!("  waiting for an operator: {}", refusal::holds(holds, MOST_HELD).join("; "))
         }
     };
     let passed = at.duration_since(begun);

@@ -13,6 +13,9 @@ use super::{dry_run, step::title};
 
 const AGAIN: &str = "run the same command again: it goes on where the mesh is";
 
+/// More holds than this are counted.
+const MOST_HOLDS: usize = 20;
+
 /// How to go back to what was there before a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Undo<'a> {
@@ -37,7 +40,7 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
             }],
         ),
         Stop::Refused(refusal) => (refused(refusal), vec![instead(refusal).to_owned()]),
-        Stop::Held(holds) => (holds.iter().map(hold).collect(), vec![held(holds).to_owned()]),
+        Stop::Held(holds) => (self::holds(holds, MOST_HOLDS), vec![held(holds).to_owned()]),
         Stop::Unready(report) => (dry_run::refused(report), dry_run::instead(report)),
         Stop::Rollout { .. } => (
             vec!["the mesh is whole: old and new pods accept each other".to_owned()],
@@ -81,8 +84,15 @@ fn held(holds: &[Hold]) -> &'static str {
     }
 }
 
+/// The first few holds, a line each, and how many more there are: a selection may leave out hundreds.
+pub(super) fn holds(holds: &[Hold], most: usize) -> Vec<String> {
+    let more = holds.len().checked_sub(most).filter(|more| *more > 0);
+    let more = more.map(|more| format!("and {more} more, which `status -o wide` lists"));
+    holds.iter().take(most).map(hold).chain(more).collect()
+}
+
 /// A hold in one line.
-pub(super) fn hold(hold: &Hold) -> String {
+fn hold(hold: &Hold) -> String {
     format!("{}: {}", hold.workload, obstacle(hold.obstacle))
 }
 

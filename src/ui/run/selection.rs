@@ -9,8 +9,8 @@ use crate::{
 
 use super::step::names;
 
-const NOT_OURS: &str = "restarted by somebody else, in each round but the last. The run stops at the gate until that is \
-                        done, or waits as long as --hold says";
+const NOT_OURS: &str = "not restarted. At the gate of each round but the last the run stops until somebody else has done \
+                        it, or waits for that as long as --hold says";
 
 /// Which workloads come last, and which are left to somebody else; nothing where all are restarted alike.
 pub fn selection(selection: &Selection, standing: &Standing, look: Look) -> String {
@@ -25,10 +25,9 @@ pub fn selection(selection: &Selection, standing: &Standing, look: Look) -> Stri
     ];
     let mut out = String::new();
     for (flag, workloads, what) in rows.iter().filter(|(_, workloads, _)| !workloads.is_empty()) {
-        let all_but = if *flag == "--only" { "all others, " } else { "" };
-        for line in
-            wrap(&format!("      {flag:<9}  "), &format!("{all_but}{}: {what}", names(workloads)), look.text_width())
-        {
+        let names = names(workloads);
+        let names = if *flag == "--only" { format!("all others ({names})") } else { names };
+        for line in wrap(&format!("      {flag:<9}  "), &format!("{names}: {what}"), look.text_width()) {
             out += &line;
             out.push('\n');
         }
