@@ -27,7 +27,7 @@ mod tests;
 
 pub use due::{Cause, Due, due};
 pub use gate::{Pair, gate};
-pub use outlook::{Outlook, outlook};
+pub use outlook::{Outlook, Wait, outlook};
 pub use owned::{owned, takes_values};
 pub use progress::{Count, Position, Progress, progress};
 pub use reach::{PartyReach, Reach};

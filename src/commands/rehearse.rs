@@ -1,6 +1,6 @@
 //! `rehearse`: a rotation on a simulated mesh, through the same planner and the same runs as on a live one.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
-    mesh::{Mesh as _, ProbeScope},
+    mesh::{Mesh as _, Mode, ProbeScope},
     plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
     simulate::{Fault, Made, Simulation, World, example},
     ui::{
@@ -23,6 +23,10 @@ use super::{ExitStatus, interrupt::Interrupts, observe, rotate};
 /// Ten years and one, as `generate` makes them.
 const ANCHOR: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 const ISSUER: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// How long owners take to restart what is left to them.
+const OWNERS: Duration = Duration::from_mins(1);
+/// So often they do: in two rounds, and in two more where a fault keeps a proxy from being seen or getting ready.
+const MOST_OWNERS: u32 = 4;
 
 /// What a rehearsal needs to know.
 #[derive(Debug)]
@@ -88,6 +92,7 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     let guide = Guide::new(ui, settings.interactive, settings.options.at_once, stopper.clone());
     let selected = show::selection(&settings.selection, &standing, ui.stdout());
     let mut told = Told { ui, begun: simulation.now(), selected, planned: false, failed: None, guide };
+    let mut owners = 0;
     let ended = loop {
         let running = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told);
         let ended = match &mut interrupts {
@@ -97,6 +102,10 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
             },
             None => running.await,
         };
+        if owners < MOST_OWNERS && restarted_by_owners(&simulation, &ended, ui).await? {
+            owners += 1;
+            continue;
+        }
         if !simulation.world().is_killed() {
             break ended;
         }
@@ -108,6 +117,20 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(error);
     }
     conclude(&simulation, told.begun, ended, ui)
+}
+
+/// Restarts what a selection leaves to its owners, where that is all that the run waits for; whether it was.
+async fn restarted_by_owners(simulation: &Simulation, ended: &Result<Done, Stop>, ui: &Ui) -> Result<bool, Error> {
+    let Err(Stop::Held(holds)) = ended else { return Ok(false) };
+    if !holds.iter().all(|hold| hold.obstacle.is_by_choice()) {
+        return Ok(false);
+    }
+    for hold in holds {
+        simulation.restart(&hold.workload, Mode::Do).await.map_err(|fault| Error::Stopped(fault.into()))?;
+    }
+    simulation.pause(OWNERS).await;
+    ui.data("\nstopped there, and restarted by its owner; the same command again:\n\n")?;
+    Ok(true)
 }
 
 /// Asks what a live rotation would ask as well; nothing is written.
@@ -135,10 +158,13 @@ fn conclude(
     };
     let result = match &ended {
         Ok(done) if done.trusting_old.is_empty() => format!("done in {took} of simulated time: {whole}"),
-        Ok(done) => format!(
-            "done in {took} of simulated time: {whole}; {} workloads still trust the old anchor, which signs nothing now",
-            done.trusting_old.len()
-        ),
+        Ok(done) => {
+            let trusting = match done.trusting_old.len() {
+                1 => "1 workload still trusts".to_owned(),
+                many => format!("{many} workloads still trust"),
+            };
+            format!("done in {took} of simulated time: {whole}; {trusting} the old anchor, which signs nothing now")
+        }
         Err(_) => format!("stopped after {took} of simulated time: {whole}"),
     };
     ui.data(&format!("\n{result}\n"))?;

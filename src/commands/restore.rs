@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     execute::Stop,
     pki::Certificate,
-    plan::{self, Next, Standing},
+    plan::{self, Standing},
     ui::{Ui, restore::Shown},
 };
 
@@ -77,7 +77,7 @@ pub(super) async fn restore(settings: Settings, ui: &Ui) -> Result<ExitStatus, E
         backup.anchors.iter().filter(|one| Some(*one) != anchor.as_ref()).map(Certificate::fingerprint).collect();
     let gathered = Gathered::back(anchor, issuer, keep);
     let outlook = plan::outlook(&look.standing, &settings.run.request(&gathered));
-    if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
+    if outlook.is_done() {
         ui.data("\nNothing to do: the cluster is as the backup.\n")?;
         return Ok(ExitStatus::Fine);
     }

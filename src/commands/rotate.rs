@@ -107,7 +107,7 @@ async fn allow<'a>(
     let Look { mesh, snapshot, standing } = look;
     let request = settings.request(&gathered);
     let outlook = plan::outlook(standing, &request);
-    if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
+    if outlook.is_done() {
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
         return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
@@ -118,8 +118,6 @@ async fn allow<'a>(
             ui.stopped(&Stop::Refused(Box::new(refusal.clone())));
             return Ok(ControlFlow::Break(ExitStatus::Gate));
         }
-        // What was left out on purpose was said under the plan, and cannot be seen to before its round.
-        Next::Hold(holds) if holds.iter().all(|hold| hold.obstacle.is_by_choice()) => {}
         Next::Hold(holds) => ui.stopped(&Stop::Held(holds.clone())),
         Next::Do(_) | Next::Done(_) => {}
     }

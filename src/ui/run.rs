@@ -33,11 +33,16 @@ const MOST_HELD: usize = 5;
 /// The whole plan, a line for each step.
 pub fn plan(outlook: &Outlook, look: Look) -> String {
     let mut out = String::new();
-    for (number, step) in outlook.steps.iter().enumerate() {
-        let first = format!("{:>4}  {:<8}", number + 1, step::stage(step));
-        for line in wrap(&first, &title(step), look.text_width()) {
-            out += &line;
-            out.push('\n');
+    for taken in 0..=outlook.steps.len() {
+        let waits = outlook.waits.iter().filter(|wait| wait.after == taken);
+        let waits = waits.map(|wait| (String::new(), step::stage_of_wait(wait), step::wait(wait)));
+        let step = outlook.steps.get(taken);
+        let step = step.map(|step| ((taken + 1).to_string(), step::stage(step), title(step)));
+        for (number, stage, text) in waits.chain(step) {
+            for line in wrap(&format!("{number:>4}  {stage:<8}"), &text, look.text_width()) {
+                out += &line;
+                out.push('\n');
+            }
         }
     }
     out

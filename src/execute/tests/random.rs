@@ -17,6 +17,7 @@ const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
 /// How a mesh and a day can be.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(super) struct Case {
     pub(super) workloads: Vec<(u8, u32)>,
     replicas: u32,

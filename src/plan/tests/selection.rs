@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Scene, WHOLE, told, walk};
 use crate::{
     mesh::{Obstacle, Rollout},
-    plan::{Hold, Next, Request, Selection, Standing, Which, Why, next, outlook},
+    plan::{Next, Request, Selection, Standing, Step, Which, Why, next, outlook},
     snapshot::WorkloadRef,
     testing::WEB,
 };
@@ -37,8 +37,8 @@ fn labelled(scene: &Scene) -> Standing {
     Standing::of(&scene.mesh.snapshot, &[rollout])
 }
 
-fn names(holds: &[Hold]) -> Vec<&str> {
-    holds.iter().map(|hold| hold.workload.name.as_str()).collect()
+fn names(workloads: &[WorkloadRef]) -> Vec<&str> {
+    workloads.iter().map(|who| who.name.as_str()).collect()
 }
 
 #[test]
@@ -77,28 +77,30 @@ fn the_control_plane_goes_first_whatever_is_said_of_it() {
 #[test]
 fn what_is_left_out_holds_the_gate_of_each_round_but_the_last() {
     let scene = Scene::new();
-    let web = |hold: &Next, obstacle, why| {
-        let Next::Hold(holds) = hold else { panic!("{hold:?}") };
-        assert_eq!((names(holds), holds[0].obstacle, holds[0].why), (vec!["web"], obstacle, why));
-        crate::plan::Step::Restart { workloads: holds.iter().map(|hold| hold.workload.clone()).collect(), why }
-    };
     let exclude = Selection { exclude: vec![tier("front")], ..Selection::default() };
     let only = Selection { only: vec![place("emojivoto/StatefulSet")], ..Selection::default() };
     for (selection, obstacle) in [(exclude, Obstacle::Excluded), (only, Obstacle::NotSelected)] {
         let request = Request { selection, ..scene.request() };
         let mut standing = labelled(&scene);
         assert_eq!(request.selection.check(&standing), Ok(()));
-        for why in [Why::Extend, Why::Refresh] {
-            let part = outlook(&standing, &request);
-            assert_eq!(part.steps.last().map(told), Some(format!("{why:?} db")));
-            standing = part.steps.iter().fold(standing, |standing, step| standing.after(step));
-            assert_eq!(next(&standing, &request), part.end);
-            // Somebody restarts it.
-            standing = standing.after(&web(&part.end, obstacle, why));
+        let whole = outlook(&standing, &request);
+        assert!(matches!(&whole.end, Next::Done(done) if names(&done.trusting_old) == ["web"]));
+        let told: Vec<String> = whole.steps.iter().map(told).collect();
+        assert_eq!(told, WHOLE.map(|step| step.replace(" web db", " db")));
+        let waits: Vec<_> =
+            whole.waits.iter().map(|wait| (wait.after, wait.holds[0].obstacle, wait.holds[0].why)).collect();
+        assert_eq!(waits, [(5, obstacle, Why::Extend), (11, obstacle, Why::Refresh)]);
+        // The planner itself does not take it for granted.
+        for (taken, step) in whole.steps.iter().enumerate() {
+            if let Some(wait) = whole.waits.iter().find(|wait| wait.after == taken) {
+                assert_eq!(next(&standing, &request), Next::Hold(wait.holds.clone()));
+                let workloads: Vec<_> = wait.holds.iter().map(|hold| hold.workload.clone()).collect();
+                assert_eq!(names(&workloads), ["web"]);
+                standing = standing.after(&Step::Restart { workloads, why: wait.holds[0].why });
+            }
+            assert_eq!(next(&standing, &request), Next::Do(step.clone()));
+            standing = standing.after(step);
         }
-        let rest = outlook(&standing, &request);
-        assert_eq!(rest.steps.last().map(told).as_deref(), Some("Trim db"));
-        assert!(matches!(rest.end, Next::Done(done) if done.trusting_old.len() == 1));
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
 
 use super::step::names;
 
-const NOT_OURS: &str = "not restarted. At the gate of each round but the last the run stops until somebody else has done \
-                        it, or waits for that as long as --hold says";
+const NOT_OURS: &str = "not restarted here. The run stops where somebody else has to do it, unless --hold says how long it \
+                        may wait for that";
 
 /// Which workloads come last, and which are left to somebody else; nothing where all are restarted alike.
 pub fn selection(selection: &Selection, standing: &Standing, look: Look) -> String {

@@ -146,6 +146,7 @@ fn many_namespaces_are_folded_and_a_restart_counts_at_once() {
     walk.notice(&Event::Looked(Box::new(looked)));
     walk.notice(&Event::Planned(crate::plan::Outlook {
         steps: vec![step.clone()],
+        waits: Vec::new(),
         end: crate::plan::Next::Done(crate::plan::Done::default()),
     }));
     walk.notice(&Event::Begun(step));
@@ -197,7 +198,7 @@ fn a_way_back_has_both_bars_and_a_restart_says_which_namespace_it_has_come_to() 
     let mut walk = Walk::new(8);
     walk.notice(&Event::Looked(Box::new(looked)));
     let end = crate::plan::Next::Done(crate::plan::Done::default());
-    walk.notice(&Event::Planned(crate::plan::Outlook { steps: vec![step.clone()], end }));
+    walk.notice(&Event::Planned(crate::plan::Outlook { steps: vec![step.clone()], waits: Vec::new(), end }));
     walk.notice(&Event::Begun(step));
     let drawn = |walk: &Walk| {
         format!("{}\n* {}\n", progress::bars(walk, look(80)).join("\n"), progress::present(walk, look(80)))
@@ -222,7 +223,7 @@ fn what_a_selection_makes_of_a_plan_is_said_under_it() {
     let none = crate::plan::Selection::default();
     assert_eq!(super::selection(&none, &scene.standing, look(80)), "");
     let (last, exclude) = (vec![place("StatefulSet", None)], vec![place("Deployment", Some("web"))]);
-    let named = crate::plan::Selection { last, exclude, ..none.clone() };
+    let named = crate::plan::Selection { exclude, last, ..none.clone() };
     let only = crate::plan::Selection { only: vec![place("Deployment", None)], ..none };
     for width in [80, 120] {
         let text = [&named, &only].map(|one| super::selection(one, &scene.standing, look(width))).join("\n");
