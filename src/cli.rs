@@ -8,6 +8,7 @@ mod rehearse;
 mod restore;
 mod rotate;
 mod run;
+mod selection;
 mod status;
 mod value;
 
@@ -23,6 +24,7 @@ pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use run::RunArgs;
+pub use selection::SelectionArgs;
 pub use status::{StatusArgs, StatusFormat};
 pub use value::{LifetimeArg, LinkedArg, Moment, ThresholdArg};
 

@@ -13,6 +13,7 @@ use crate::{
         authority::{SigningError, Unfit},
         private_key::{InvalidKey, NotGenerated},
     },
+    plan::{Unmatched, Which},
     simulate::NoLikeness,
     snapshot::SCHEMA_VERSION,
 };
@@ -107,6 +108,9 @@ pub enum Error {
     /// Nobody said what becomes of a new anchor's key, and nobody is there to be asked.
     #[error("nobody said what becomes of the new trust anchor's key")]
     NoPlaceForKey,
+    /// `--only`, `--exclude` or `--last` names no workload.
+    #[error(transparent)]
+    Unmatched(#[from] Unmatched),
     /// No rotation helps this mesh; the text says why.
     #[error("{0} A rotation restarts pods, and no new pod would get a leaf now")]
     NotByRotation(String),
@@ -166,6 +170,7 @@ impl Error {
             | Self::Name(_)
             | Self::NotInteractive
             | Self::NoPlaceForKey
+            | Self::Unmatched(_)
             | Self::LinkedToItself(_) => ExitStatus::Usage,
             Self::NotByRotation(_) => ExitStatus::Gate,
             _ => ExitStatus::CouldNotRun,
@@ -190,6 +195,7 @@ impl Error {
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
             Self::NotInteractive => "leave it out; --yes is for runs that nobody watches",
             Self::LinkedToItself(_) => "name the context of the other cluster; --context names this one",
+            Self::Unmatched(unmatched) => unmatched_hint(unmatched),
             Self::NoPlaceForKey => "--anchor-key-out FILE keeps it, --discard-anchor-key throws it away",
             Self::NotByRotation(_) => "`recover-expired` is for that; until then restart nothing. `check` says more",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
@@ -202,6 +208,19 @@ impl Error {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+fn unmatched_hint(unmatched: &Unmatched) -> &'static str {
+    match unmatched.which {
+        _ if unmatched.control_plane => "leave it out",
+        Which::Place { .. } => {
+            "NAMESPACE, NAMESPACE/KIND or NAMESPACE/KIND/NAME; `status -o short` lists what there is"
+        }
+        Which::Labels(_) => {
+            "labels of Deployments, StatefulSets and DaemonSets count, not those of their pods; a rehearsal knows none: \
+             `kubectl get deploy,sts,ds -A --show-labels`"
+        }
     }
 }
 

@@ -187,3 +187,22 @@ fn bars_do_not_disturb_lines_that_nobody_asked_for() {
         .unwrap();
     assert_eq!(shown.trim(), steady(&String::from_utf8_lossy(&piped.stdout)).trim());
 }
+
+#[test]
+fn bars_show_the_target_both_counts_by_namespace_and_the_step_on_a_screen_of_80_columns() {
+    let mut terminal = Terminal::start(PROGRAM, &["rehearse", "rotate-anchor"], (24, 80), 2000);
+    assert_eq!(terminal.end().code(), Some(0));
+    let frames = terminal.frames();
+    let step = |which: &str| {
+        // Lines are taken away one after another, from the first one on.
+        let is_it = |frame: &&String| {
+            frame.lines().last().is_some_and(|line| line.contains(which)) && frame.contains("to anchor")
+        };
+        let frame = frames.iter().rfind(is_it).unwrap_or_else(|| panic!("`{which}` was never shown"));
+        let lines: Vec<&str> = frame.lines().collect();
+        // The spinner turns as time goes by.
+        lines[lines.len() - 6..].join("\n").replace(|c: char| ('\u{2800}'..='\u{28ff}').contains(&c), "*")
+    };
+    let shown = ["step 5 of 16", "step 11 of 16", "step 16 of 16"].map(step).join("\n\n");
+    insta::assert_snapshot!("bars_80", steady(&shown));
+}

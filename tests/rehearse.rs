@@ -62,3 +62,30 @@ fn a_likeness_of_a_saved_mesh_is_rotated_and_what_holds_it_is_named() {
     assert_eq!(output.status.code(), Some(5));
     insta::assert_snapshot!("held", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn what_is_selected_comes_last_or_is_left_to_its_owner() {
+    let selected = ["--last", "emojivoto/statefulset", "--exclude", "emojivoto/deploy/web"];
+    let output = rehearse("80", &[&["rotate-anchor"], &selected[..]].concat());
+    assert!(output.status.success());
+    let text = stdout(&output);
+    // The verdict at the end is one line, however long.
+    assert!(text.lines().rev().skip(1).all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!("selected", text);
+    // Who cannot be mended by a restart is told.
+    let broken = ["--only", "emojivoto/sts", "--fault", "never-ready:web"];
+    let output = rehearse("80", &[&["rotate-anchor"], &broken[..]].concat());
+    assert_eq!(output.status.code(), Some(5));
+    insta::assert_snapshot!("left", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_selection_of_nothing_is_wrong_usage() {
+    let mut told = String::new();
+    for wrong in [["--last", "emojivoto/web"], ["--only", "tier=db"], ["--exclude", "linkerd"], ["--only", "a b"]] {
+        let output = rehearse("80", &[&["rotate-anchor"], &wrong[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        told += &(String::from_utf8_lossy(&output.stderr) + "---\n");
+    }
+    insta::assert_snapshot!("unmatched", told);
+}

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::simulate::Fault;
 
-use super::{ProbeArg, value};
+use super::{ProbeArg, SelectionArgs, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,6 +59,9 @@ pub struct RehearseRotation {
     /// How many workloads are restarted at once
     #[arg(long, value_name = "NUMBER", default_value_t = 8)]
     pub max_parallel: usize,
+    /// Which workloads are restarted, and which of them last.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Which proxies are asked between the steps: sample or all
     #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
     pub probe: ProbeArg,

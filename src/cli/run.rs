@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{LinkedArg, ProbeArg, value};
+use super::{LinkedArg, ProbeArg, SelectionArgs, value};
 
 /// How a run goes about it that moves a live mesh, be it forth or back.
 #[derive(Clone, Debug, Args)]
@@ -23,6 +23,9 @@ pub struct RunArgs {
     /// Which proxies are asked between the steps: sample or all
     #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
     pub probe: ProbeArg,
+    /// Which workloads are restarted, and which of them last.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Leave this workload as it is, NAMESPACE/KIND/NAME, knowing that it may lose the mesh; may be given more than once
     #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
     pub leave: Vec<crate::snapshot::WorkloadRef>,

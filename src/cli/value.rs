@@ -172,10 +172,24 @@ pub(super) fn workload(text: &str) -> Result<WorkloadRef, String> {
     let parts: Vec<&str> = text.split('/').collect();
     match parts[..] {
         [namespace, kind, name] if parts.iter().all(|part| !part.is_empty()) => {
-            Ok(WorkloadRef { namespace: namespace.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
+            Ok(WorkloadRef { namespace: namespace.to_owned(), kind: self::kind(kind), name: name.to_owned() })
         }
         _ => Err("not NAMESPACE/KIND/NAME, such as emojivoto/Deployment/web".to_owned()),
     }
+}
+
+/// A kind as it is written in an object, of one as kubectl takes it.
+pub(super) fn kind(text: &str) -> String {
+    match text.to_ascii_lowercase().as_str() {
+        "deployment" | "deployments" | "deploy" => "Deployment",
+        "statefulset" | "statefulsets" | "sts" => "StatefulSet",
+        "daemonset" | "daemonsets" | "ds" => "DaemonSet",
+        "cronjob" | "cronjobs" | "cj" => "CronJob",
+        "job" | "jobs" => "Job",
+        "pod" | "pods" | "po" => "Pod",
+        _ => text,
+    }
+    .to_owned()
 }
 
 /// Something that goes wrong in a rehearsal.

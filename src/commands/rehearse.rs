@@ -1,6 +1,6 @@
 //! `rehearse`: a rotation on a simulated mesh, through the same planner and the same runs as on a live one.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,8 +9,8 @@ use crate::{
     error::Error,
     event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
-    mesh::{Mesh as _, ProbeScope},
-    plan::{Done, Goal, Materials, Request, Step, Trim},
+    mesh::{Mesh as _, Mode, ProbeScope},
+    plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
     simulate::{Fault, Made, Simulation, World, example},
     ui::{
         Ui,
@@ -23,6 +23,10 @@ use super::{ExitStatus, interrupt::Interrupts, observe, rotate};
 /// Ten years and one, as `generate` makes them.
 const ANCHOR: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 const ISSUER: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// How long owners take to restart what is left to them.
+const OWNERS: Duration = Duration::from_mins(1);
+/// So often they do: in two rounds, and in two more where a fault keeps a proxy from being seen or getting ready.
+const MOST_OWNERS: u32 = 4;
 
 /// What a rehearsal needs to know.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ pub(super) struct Settings {
     faults: Vec<Fault>,
     trim: Trim,
     patient: bool,
+    selection: Selection,
     interactive: bool,
     options: Options,
 }
@@ -43,7 +48,8 @@ impl Settings {
             Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
             Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
         };
-        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, probe } = rotation;
+        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, selection, probe } =
+            rotation;
         let probe = if probe == ProbeArg::All || patient { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
@@ -51,6 +57,7 @@ impl Settings {
             faults,
             trim: if trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
             patient,
+            selection: selection.selection(),
             interactive,
             options: Options { probe, at_once: max_parallel.max(1), ..Options::default() },
         }
@@ -63,11 +70,18 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(Error::NotInteractive);
     }
     let snapshot = settings.snapshot.as_deref().map_or_else(example, observe::read_file)?;
+    let standing = Standing::of(&snapshot, &[]);
+    settings.selection.check(&standing)?;
     let mut world = World::of(&snapshot, &[]).map_err(Error::NoRehearsal)?;
     let made = world.make(settings.goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
     let Made { anchor, issuer } = made;
     let materials = Materials { anchor: Some(anchor), issuer: Some(issuer.chain.clone()) };
-    let request = Request { trim: settings.trim, patient: settings.patient, ..Request::new(settings.goal, materials) };
+    let request = Request {
+        trim: settings.trim,
+        patient: settings.patient,
+        selection: settings.selection.clone(),
+        ..Request::new(settings.goal, materials)
+    };
     world.set_faults(settings.faults.clone());
     let simulation = Simulation::new(world);
     let mut interrupts = settings.interactive.then(Interrupts::new).transpose()?;
@@ -76,7 +90,9 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     }
     let stopper = Stopper::default();
     let guide = Guide::new(ui, settings.interactive, settings.options.at_once, stopper.clone());
-    let mut told = Told { ui, begun: simulation.now(), planned: false, failed: None, guide };
+    let selected = show::selection(&settings.selection, &standing, ui.stdout());
+    let mut told = Told { ui, begun: simulation.now(), selected, planned: false, failed: None, guide };
+    let mut owners = 0;
     let ended = loop {
         let running = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told);
         let ended = match &mut interrupts {
@@ -86,6 +102,10 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
             },
             None => running.await,
         };
+        if owners < MOST_OWNERS && restarted_by_owners(&simulation, &ended, ui).await? {
+            owners += 1;
+            continue;
+        }
         if !simulation.world().is_killed() {
             break ended;
         }
@@ -97,6 +117,20 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(error);
     }
     conclude(&simulation, told.begun, ended, ui)
+}
+
+/// Restarts what a selection leaves to its owners, where that is all that the run waits for; whether it was.
+async fn restarted_by_owners(simulation: &Simulation, ended: &Result<Done, Stop>, ui: &Ui) -> Result<bool, Error> {
+    let Err(Stop::Held(holds)) = ended else { return Ok(false) };
+    if !holds.iter().all(|hold| hold.obstacle.is_by_choice()) {
+        return Ok(false);
+    }
+    for hold in holds {
+        simulation.restart(&hold.workload, Mode::Do).await.map_err(|fault| Error::Stopped(fault.into()))?;
+    }
+    simulation.pause(OWNERS).await;
+    ui.data("\nstopped there, and restarted by its owner; the same command again:\n\n")?;
+    Ok(true)
 }
 
 /// Asks what a live rotation would ask as well; nothing is written.
@@ -124,10 +158,13 @@ fn conclude(
     };
     let result = match &ended {
         Ok(done) if done.trusting_old.is_empty() => format!("done in {took} of simulated time: {whole}"),
-        Ok(done) => format!(
-            "done in {took} of simulated time: {whole}; {} workloads still trust the old anchor, which signs nothing now",
-            done.trusting_old.len()
-        ),
+        Ok(done) => {
+            let trusting = match done.trusting_old.len() {
+                1 => "1 workload still trusts".to_owned(),
+                many => format!("{many} workloads still trust"),
+            };
+            format!("done in {took} of simulated time: {whole}; {trusting} the old anchor, which signs nothing now")
+        }
         Err(_) => format!("stopped after {took} of simulated time: {whole}"),
     };
     ui.data(&format!("\n{result}\n"))?;
@@ -145,6 +182,8 @@ fn conclude(
 struct Told<'a> {
     ui: &'a Ui,
     begun: Timestamp,
+    /// What the selection makes of the plan.
+    selected: String,
     planned: bool,
     failed: Option<Error>,
     guide: Guide<'a>,
@@ -156,7 +195,7 @@ impl Watch for Told<'_> {
         let text = match event {
             Event::Planned(outlook) if !self.planned => {
                 self.planned = true;
-                format!("The plan\n{}\nWhat happens\n", show::plan(outlook, look))
+                format!("The plan\n{}{}\nWhat happens\n", show::plan(outlook, look), self.selected)
             }
             other if self.guide.has_said(other) => String::new(),
             other => show::line(other, at, self.begun, look).unwrap_or_default(),

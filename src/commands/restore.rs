@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     execute::Stop,
     pki::Certificate,
-    plan::{self, Next, Standing},
+    plan::{self, Standing},
     ui::{Ui, restore::Shown},
 };
 
@@ -64,6 +64,7 @@ pub(super) async fn restore(settings: Settings, ui: &Ui) -> Result<ExitStatus, E
     }
     let mut interrupts = Interrupts::new()?;
     let look = interrupts.or(Box::pin(look(&settings, &backup, ui))).await?;
+    settings.run.check_selection(&look.standing)?;
     ui.data(&shown(&backup, Some(&look.standing), settings.now).table(ui.stdout()))?;
     if let Some(refusal) = rotate::refused_beforehand(&settings.run, &look.snapshot, ui) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
@@ -76,7 +77,7 @@ pub(super) async fn restore(settings: Settings, ui: &Ui) -> Result<ExitStatus, E
         backup.anchors.iter().filter(|one| Some(*one) != anchor.as_ref()).map(Certificate::fingerprint).collect();
     let gathered = Gathered::back(anchor, issuer, keep);
     let outlook = plan::outlook(&look.standing, &settings.run.request(&gathered));
-    if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
+    if outlook.is_done() {
         ui.data("\nNothing to do: the cluster is as the backup.\n")?;
         return Ok(ExitStatus::Fine);
     }

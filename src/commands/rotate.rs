@@ -57,6 +57,7 @@ pub(super) struct Look {
 async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<ControlFlow<ExitStatus, (Look, Gathered)>, Error> {
     let mesh = reach(settings, ui).await?;
     let look = look(mesh, ui).await?;
+    settings.check_selection(&look.standing)?;
     if let Some(text) = materials::request(settings, &look.snapshot)? {
         ui.data(&text)?;
         return Ok(ControlFlow::Break(ExitStatus::Fine));
@@ -106,11 +107,12 @@ async fn allow<'a>(
     let Look { mesh, snapshot, standing } = look;
     let request = settings.request(&gathered);
     let outlook = plan::outlook(standing, &request);
-    if outlook.steps.is_empty() && matches!(outlook.end, Next::Done(_)) {
+    if outlook.is_done() {
         ui.data("Nothing to do: what was wanted is so already. --force rotates all the same.\n")?;
         return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
-    ui.data(&format!("The plan\n{}", show::plan(&outlook, ui.stdout())))?;
+    let selected = show::selection(&request.selection, standing, ui.stdout());
+    ui.data(&format!("The plan\n{}{selected}", show::plan(&outlook, ui.stdout())))?;
     match &outlook.end {
         Next::Refuse(refusal) => {
             ui.stopped(&Stop::Refused(Box::new(refusal.clone())));

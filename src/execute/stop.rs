@@ -20,7 +20,7 @@ pub enum Stop {
     #[error("nothing was changed: the run would stop half way")]
     Unready(Box<Report>),
     /// Workloads that only an operator can replace.
-    #[error("{} workloads have to be seen to first", .0.len())]
+    #[error("{} to be seen to first", have(.0.len()))]
     Held(Vec<Hold>),
     /// A workload did not become ready with its new pods.
     #[error("{workload} did not get ready within {} s{}", after.as_secs(), said(trouble.as_deref()))]
@@ -64,6 +64,10 @@ pub enum Stop {
     /// The operator asked for it.
     #[error("stopped as asked")]
     Asked,
+}
+
+fn have(many: usize) -> String {
+    if many == 1 { "1 workload has".to_owned() } else { format!("{many} workloads have") }
 }
 
 fn said(trouble: Option<&str>) -> String {

@@ -5,6 +5,9 @@ mod linked;
 mod notes;
 mod random;
 mod restore;
+mod selection;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -171,6 +174,7 @@ fn a_paused_deployment_holds_the_run_until_it_is_left_out() {
     let web = snapshot.mesh.found().unwrap().workloads.iter().find(|one| one.name == "web").unwrap().key();
     let paused = Rollout {
         workload: web.clone(),
+        labels: BTreeMap::new(),
         obstacle: Some(Obstacle::Paused),
         wanted: 2,
         updated: 2,

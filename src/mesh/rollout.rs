@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::snapshot::WorkloadRef;
@@ -7,6 +9,8 @@ use crate::snapshot::WorkloadRef;
 pub struct Rollout {
     /// Which.
     pub workload: WorkloadRef,
+    /// Its own labels, where it is of a kind that can be restarted; those of its pods may be others.
+    pub labels: BTreeMap<String, String>,
     /// Why it cannot be restarted by the restart annotation, where it cannot.
     pub obstacle: Option<Obstacle>,
     /// Pods that it should have.
@@ -36,4 +40,15 @@ pub enum Obstacle {
     Job,
     /// A controller of a kind that this program does not know.
     Unknown,
+    /// The operator asked for it not to be restarted: `--exclude`.
+    Excluded,
+    /// The operator asked for others to be restarted: `--only`.
+    NotSelected,
+}
+
+impl Obstacle {
+    /// Whether a restart would help, and is only not wished.
+    pub fn is_by_choice(self) -> bool {
+        matches!(self, Self::Excluded | Self::NotSelected)
+    }
 }

@@ -5,6 +5,8 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
+use super::Selection;
+
 /// What an operator wants.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -20,6 +22,8 @@ pub struct Request {
     pub keep: BTreeSet<Fingerprint>,
     /// Workloads that the operator leaves as they are, knowing that the plan cannot see to them.
     pub leave: BTreeSet<WorkloadRef>,
+    /// Which workloads are restarted, and which of them last.
+    pub selection: Selection,
     /// Verifiers outside the cluster that the operator answers for, by name.
     pub answered_for: BTreeSet<String>,
     /// Rotate although what is there is new.
@@ -68,6 +72,7 @@ impl Request {
             patient: false,
             keep: BTreeSet::new(),
             leave: BTreeSet::new(),
+            selection: Selection::default(),
             answered_for: BTreeSet::new(),
             force: false,
             accept_refusals: false,

@@ -1,6 +1,6 @@
 //! Where a mesh stands, as far as a plan needs to know: what its sources hold, who trusts what, who presents what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -53,14 +53,18 @@ pub struct Party {
     pub who: WorkloadRef,
     /// `identity`, `destination`, `proxy-injector` for the control plane's own.
     pub component: Option<String>,
+    /// Its own labels, where it is of a kind that can be restarted.
+    pub labels: BTreeMap<String, String>,
     /// How many pods it has.
     pub pods: u32,
     /// The distinct bundles that its proxies verify with.
     pub trusts: Vec<Trusts>,
     /// The distinct issuers under the leafs that its proxies present.
     pub presents: Vec<Presents>,
-    /// Why a restart would not help, where it would not.
+    /// Why it is not restarted, where it is not.
     pub obstacle: Option<Obstacle>,
+    /// Whether it is restarted after all others of its round.
+    pub last: bool,
 }
 
 /// What a proxy verifies with.
@@ -210,6 +214,11 @@ impl Standing {
 }
 
 impl Party {
+    /// Whether it is one of the control plane's own.
+    pub fn is_control_plane(&self) -> bool {
+        self.component.is_some()
+    }
+
     /// Whether every one of its proxies trusts `anchor`.
     pub fn trusts(&self, anchor: &Certificate) -> bool {
         self.trusts.iter().all(|trusts| matches!(trusts, Trusts::Anchors(anchors) if anchors.contains(anchor)))
@@ -253,12 +262,15 @@ fn parties(snapshot: &Snapshot, rollouts: &[Rollout], serving: Option<&trust::Se
     let loaded = trust::loaded(snapshot);
     let of = |(index, workload): (usize, &Workload)| {
         let key = workload.key();
+        let rollout = rollouts.iter().find(|rollout| rollout.workload == key);
         let mut party = Party {
             component: workload.component.clone(),
+            labels: rollout.map(|rollout| rollout.labels.clone()).unwrap_or_default(),
             pods: workload.pods(),
             trusts: Vec::new(),
             presents: Vec::new(),
             obstacle: obstacle(&key, rollouts),
+            last: false,
             who: key,
         };
         for loaded in loaded.iter().filter(|loaded| std::ptr::eq(loaded.workload, workload)) {

@@ -16,7 +16,7 @@ use super::{
 
 /// Names the next step from `standing` towards what is wanted, proven safe by the gate.
 pub fn next(standing: &Standing, request: &Request) -> Next {
-    let mut seen_to = standing.without(&request.leave);
+    let mut seen_to = standing.without(&request.leave).selected(&request.selection);
     seen_to.linked.retain(|linked| !linked.is_any_of(&request.answered_for));
     match decide(&seen_to, request).unwrap_or_else(Next::Refuse) {
         Next::Do(step) => match gate(&seen_to, &step) {
@@ -231,14 +231,15 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
     (request.trim == Trim::Now).then(|| round(standing, Why::Trim, trusts_more)).flatten()
 }
 
-/// Restarts what is `stale`, the control plane first, in the order in which its parts depend on each other; what cannot
-/// be restarted is waited for.
+/// Restarts what is `stale`, the control plane first and what was put last after all others, each namespace together;
+/// what cannot be restarted is waited for.
 fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Option<Next> {
     let stale: Vec<&Party> = standing.parties.iter().filter(|party| stale(party)).collect();
     let first = stale.iter().filter(|party| party.obstacle.is_none()).map(|party| rank(party)).min();
     if let Some(first) = first {
         let now = stale.iter().filter(|party| party.obstacle.is_none() && rank(party) == first);
-        let workloads = now.map(|party| party.who.clone()).collect();
+        let mut workloads: Vec<_> = now.map(|party| party.who.clone()).collect();
+        workloads.sort();
         return Some(Next::Do(Step::Restart { workloads, why }));
     }
     let hold = |party: &&Party| {
@@ -252,7 +253,11 @@ fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Optio
 /// destination says which pods are there. A rollout keeps the old pod until the new one is ready, so among themselves
 /// they need no order; but while destination changes, proxies may call pods that have gone.
 fn rank(party: &Party) -> u8 {
-    u8::from(party.component.is_none())
+    match (party.is_control_plane(), party.last) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    }
 }
 
 fn trusting_more(standing: &Standing) -> Vec<crate::snapshot::WorkloadRef> {

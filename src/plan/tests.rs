@@ -2,6 +2,9 @@
 
 mod back;
 mod linked;
+mod selection;
+
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
@@ -41,18 +44,18 @@ const WHOLE: [&str; 16] = [
     "Extend roots to 2",
     "copy Config",
     "copy Overrides",
-    "Extend linkerd-identity linkerd-destination linkerd-proxy-injector",
+    "Extend linkerd-destination linkerd-identity linkerd-proxy-injector",
     "Extend web db",
     "issuer",
     "await issuer",
     "copy Config",
     "copy Overrides",
-    "Refresh linkerd-identity linkerd-destination linkerd-proxy-injector",
+    "Refresh linkerd-destination linkerd-identity linkerd-proxy-injector",
     "Refresh web db",
     "Trim roots to 1",
     "copy Config",
     "copy Overrides",
-    "Trim linkerd-identity linkerd-destination linkerd-proxy-injector",
+    "Trim linkerd-destination linkerd-identity linkerd-proxy-injector",
     "Trim web db",
 ];
 
@@ -227,6 +230,7 @@ fn what_cannot_be_restarted_holds_the_swap_but_not_the_trim() {
     let web = scene.mesh.snapshot.mesh.found().unwrap().workloads[WEB].key();
     let paused = Rollout {
         workload: web.clone(),
+        labels: BTreeMap::new(),
         obstacle: Some(Obstacle::Paused),
         wanted: 2,
         updated: 2,
@@ -314,7 +318,7 @@ fn an_issuer_rotation_leaves_the_anchors_alone() {
         "await issuer",
         "copy Config",
         "copy Overrides",
-        "Refresh linkerd-identity linkerd-destination linkerd-proxy-injector",
+        "Refresh linkerd-destination linkerd-identity linkerd-proxy-injector",
         "Refresh web db",
     ];
     assert_eq!(steps, expected);

@@ -55,6 +55,8 @@ pub(super) fn hold(hold: &Hold) -> String {
         Obstacle::Bare => "a pod without a controller",
         Obstacle::Job => "a Job, which runs to its end",
         Obstacle::Unknown => "its controller is not known",
+        Obstacle::Excluded => "left out by --exclude",
+        Obstacle::NotSelected => "not among those of --only",
     };
     format!("{} ({why})", hold.workload)
 }

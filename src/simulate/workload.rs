@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -36,6 +38,7 @@ impl Workload {
         let never = self.pods.iter().any(|pod| pod.updated && pod.ready_at.is_none());
         Rollout {
             workload: self.key.clone(),
+            labels: BTreeMap::new(),
             obstacle: self.obstacle,
             wanted: self.wanted,
             updated,

@@ -8,6 +8,7 @@ mod guide;
 mod linked;
 mod progress;
 mod refusal;
+mod selection;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -24,16 +25,25 @@ pub use dry_run::verified;
 pub use due::{due, due_sentence};
 pub use guide::Guide;
 pub use refusal::{Undo, obstacle, stopped, undo};
+pub use selection::selection;
 pub use step::title;
+
+/// More workloads than this that are waited for are counted in a line.
+const MOST_HELD: usize = 5;
 
 /// The whole plan, a line for each step.
 pub fn plan(outlook: &Outlook, look: Look) -> String {
     let mut out = String::new();
-    for (number, step) in outlook.steps.iter().enumerate() {
-        let first = format!("{:>4}  {:<8}", number + 1, step::stage(step));
-        for line in wrap(&first, &title(step), look.text_width()) {
-            out += &line;
-            out.push('\n');
+    for taken in 0..=outlook.steps.len() {
+        let waits = outlook.waits.iter().filter(|wait| wait.after == taken);
+        let waits = waits.map(|wait| (String::new(), step::stage_of_wait(wait), step::wait(wait)));
+        let step = outlook.steps.get(taken);
+        let step = step.map(|step| ((taken + 1).to_string(), step::stage(step), title(step)));
+        for (number, stage, text) in waits.chain(step) {
+            for line in wrap(&format!("{number:>4}  {stage:<8}"), &text, look.text_width()) {
+                out += &line;
+                out.push('\n');
+            }
         }
     }
     out
@@ -56,8 +66,7 @@ pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Optio
         Event::MissedUpdate => "  identity missed the new issuer: restarting it".to_owned(),
         Event::PutBack(issuer) => format!("  identity refused the new issuer: {} is back", issuer.short()),
         Event::Held(holds) => {
-            let names: Vec<String> = holds.iter().map(refusal::hold).collect();
-            format!("  waiting for an operator: {}", names.join("; "))
+            format!("  waiting for an operator: {}", refusal::holds(holds, MOST_HELD).join("; "))
         }
     };
     let passed = at.duration_since(begun);

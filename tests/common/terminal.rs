@@ -25,6 +25,9 @@ pub(crate) struct Terminal {
     pty: Arc<Pty>,
     child: Child,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Everything that was written so far, and the terminal's size.
+    written: Arc<Mutex<Vec<u8>>>,
+    size: (NonZeroU16, NonZeroU16),
 }
 
 impl Terminal {
@@ -37,15 +40,17 @@ impl Terminal {
         let size = |number| NonZeroU16::new(number).unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(size(rows), size(columns), kept)));
         let pty = Arc::new(pty);
-        let (from, to) = (Arc::clone(&pty), Arc::clone(&screen));
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let (from, to, all) = (Arc::clone(&pty), Arc::clone(&screen), Arc::clone(&written));
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             // Linux says EIO when nobody has the terminal open any more.
             while let Ok(read @ 1..) = (&*from).read(&mut buffer) {
+                all.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..read]);
                 to.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..read]);
             }
         });
-        Self { pty, child, screen }
+        Self { pty, child, screen, written, size: (size(rows), size(columns)) }
     }
 
     /// What the terminal shows.
@@ -66,6 +71,23 @@ impl Terminal {
         screen.set_scrollback(0);
         lines.extend(screen.contents().lines().map(ToOwned::to_owned));
         lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Everything that was to be seen at some moment, however short: the screens just before a line was drawn over.
+    pub(crate) fn frames(&self) -> Vec<String> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut screen = vt100::Parser::new(self.size.0, self.size.1, 0);
+        let mut frames: Vec<String> = Vec::new();
+        for piece in written.split_inclusive(|byte| *byte == 0x1b) {
+            screen.process(piece);
+            // Lines as they stand on the screen, whether a line feed or its edge ends them.
+            let rows: Vec<String> = screen.screen().rows(0, u16::MAX).map(|row| row.trim_end().to_owned()).collect();
+            let shown = rows.join("\n").trim_end().to_owned();
+            if frames.last() != Some(&shown) {
+                frames.push(shown);
+            }
+        }
+        frames
     }
 
     /// Whether the cursor is to be seen.

@@ -1,6 +1,7 @@
 //! What is verified of a rotation before its first write: over the port, and of the files on this side.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,7 +36,7 @@ pub(super) async fn verify(
         report.rows.extend(key(settings, gathered));
         report.rows.push(folder(settings));
         report.rows.push(objects(mesh).await);
-        report.rows.extend(holds(outlook));
+        report.rows.extend(holds(outlook, settings.common.run.hold));
         report.rows.extend(linked(outlook, settings.common.run.hold));
     }
     Ok(report)
@@ -96,11 +97,34 @@ async fn objects(mesh: &LiveMesh) -> Row {
     }
 }
 
-fn holds(outlook: &Outlook) -> Vec<Row> {
-    let Next::Hold(holds) = &outlook.end else { return Vec::new() };
-    let verdict =
-        |hold: &Hold| Verdict::refused(show::obstacle(hold.obstacle), "see to it first, or leave it out with --leave");
-    holds.iter().map(|hold| Row::new(About::Holds, hold.workload.to_string(), verdict(hold))).collect()
+/// What only an operator can replace stops a run; what was left to somebody else on purpose does where it is not waited
+/// for.
+fn holds(outlook: &Outlook, patience: Duration) -> Vec<Row> {
+    let ending = match &outlook.end {
+        Next::Hold(holds) => holds.as_slice(),
+        _ => &[],
+    };
+    let verdict = |hold: &Hold| match hold.obstacle {
+        obstacle if !obstacle.is_by_choice() => {
+            Verdict::refused(show::obstacle(obstacle), "see to it first, or leave it out with --leave")
+        }
+        _ if patience.is_zero() => Verdict::refused(
+            "left to somebody else by --only or --exclude, and not waited for",
+            "--hold TIME waits for whoever restarts what is left out; without it the run stops there, and the same \
+             command goes on later",
+        ),
+        _ => Verdict::NotVerified("left to somebody else by --only or --exclude, and waited for".to_owned()),
+    };
+    // What is waited for in each round is told once.
+    let waited: BTreeMap<_, _> =
+        outlook.waits.iter().flat_map(|wait| &wait.holds).map(|hold| (&hold.workload, hold)).collect();
+    let held = ending.iter().filter(|hold| !waited.contains_key(&hold.workload));
+    waited
+        .values()
+        .copied()
+        .chain(held)
+        .map(|hold| Row::new(About::Holds, hold.workload.to_string(), verdict(hold)))
+        .collect()
 }
 
 /// What is waited for in linked clusters: it would stop a run that does not wait.

@@ -9,10 +9,11 @@ use crate::{
     },
     cluster::Connect,
     commands::observe::connect,
+    error::Error,
     execute::Options,
     mesh::ProbeScope,
     pki::Fingerprint,
-    plan::{Goal, Request, Trim},
+    plan::{Goal, Request, Standing, Trim},
 };
 
 use super::{
@@ -133,12 +134,18 @@ impl Settings {
         }
     }
 
+    /// Whether what is selected of the workloads is there.
+    pub(in crate::commands) fn check_selection(&self, standing: &Standing) -> Result<(), Error> {
+        Ok(self.common.run.selection.selection().check(standing)?)
+    }
+
     /// What is asked of the planner.
     pub(in crate::commands) fn request(&self, gathered: &Gathered) -> Request {
         Request {
             trim: self.trim,
             patient: self.common.patient,
             leave: self.common.run.leave.iter().cloned().collect(),
+            selection: self.common.run.selection.selection(),
             answered_for: self.common.run.answer_for.iter().cloned().collect(),
             force: self.common.force,
             accept_refusals: self.common.run.accept_refusals,

@@ -32,7 +32,7 @@ pub(super) fn bars(walk: &Walk, look: Look) -> Vec<String> {
     // The terminal's last column stays free: some break the line there.
     let width = look.text_width() - 1;
     let parts = parts(seen, walk.is_trimming());
-    let has_first = seen.reach.goal == Goal::Anchor;
+    let has_first = seen.reach.goal != Goal::Issuer;
     let columns = if has_first { 2 } else { 1 };
     let name = parts.iter().map(|part| console::measure_text_width(&part.name)).max().unwrap_or(0).min(MOST_NAME);
     let digits = parts.iter().map(|part| part.all.to_string().len()).max().unwrap_or(1);
@@ -63,8 +63,9 @@ pub(super) fn present(walk: &Walk, look: Look) -> String {
     let (number, of) = walk.place();
     let left = walk.left().map_or_else(String::new, |left| format!(", about {} left", short(left)));
     let what = walk.present().map_or_else(String::new, |step| brief(step, walk.restarted()));
+    let within = walk.namespace().map_or_else(String::new, |namespace| format!(" (at {namespace})"));
     // Before it stands a spinner and a space.
-    fit(&format!("step {number} of {of}: {what}{left}"), look.text_width().saturating_sub(3))
+    fit(&format!("step {number} of {of}: {what}{within}{left}"), look.text_width().saturating_sub(3))
 }
 
 /// How far the whole mesh is, in a few words.

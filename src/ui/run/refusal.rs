@@ -13,6 +13,9 @@ use super::{dry_run, linked, step::title};
 
 const AGAIN: &str = "run the same command again: it goes on where the mesh is";
 
+/// More holds than this are counted.
+const MOST_HOLDS: usize = 20;
+
 /// How to go back to what was there before a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Undo<'a> {
@@ -40,10 +43,7 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
             Refusal::Linked(lacks) => (linked::evidence(lacks), linked::instead(lacks)),
             other => (refused(other), vec![instead(other).to_owned()]),
         },
-        Stop::Held(holds) => (
-            holds.iter().map(hold).collect(),
-            vec!["see to them, then run the same command again; or leave them out by name".to_owned()],
-        ),
+        Stop::Held(holds) => (self::holds(holds, MOST_HOLDS), vec![held(holds).to_owned()]),
         Stop::Unready(report) => (dry_run::refused(report), dry_run::instead(report)),
         Stop::Rollout { .. } => (
             vec!["the mesh is whole: old and new pods accept each other".to_owned()],
@@ -84,8 +84,24 @@ fn issuer_refused(put_back: bool) -> (Vec<String>, Vec<String>) {
     (vec![evidence.to_owned()], next)
 }
 
+/// What to do about holds; of those that were left out on purpose nothing is to be mended.
+fn held(holds: &[Hold]) -> &'static str {
+    if holds.iter().all(|hold| hold.obstacle.is_by_choice()) {
+        "`kubectl rollout restart` each of them, then run the same command again; --hold TIME waits for that instead"
+    } else {
+        "see to them, then run the same command again; or leave them out by name"
+    }
+}
+
+/// The first few holds, a line each, and how many more there are: a selection may leave out hundreds.
+pub(super) fn holds(holds: &[Hold], most: usize) -> Vec<String> {
+    let more = holds.len().checked_sub(most).filter(|more| *more > 0);
+    let more = more.map(|more| format!("and {more} more, which `status -o wide` lists"));
+    holds.iter().take(most).map(hold).chain(more).collect()
+}
+
 /// A hold in one line.
-pub(super) fn hold(hold: &Hold) -> String {
+fn hold(hold: &Hold) -> String {
     format!("{}: {}", hold.workload, obstacle(hold.obstacle))
 }
 
@@ -97,6 +113,8 @@ pub fn obstacle(obstacle: Obstacle) -> &'static str {
         Obstacle::Bare => "a pod without a controller: delete it and make it again",
         Obstacle::Job => "a Job runs to its end: wait for it, or delete it and make it again",
         Obstacle::Unknown => "its controller is not known here: replace its pods",
+        Obstacle::Excluded => "left out by --exclude: restart it now, or run again without that",
+        Obstacle::NotSelected => "not among those of --only: restart it now, or run again without that",
     }
 }
 

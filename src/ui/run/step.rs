@@ -1,23 +1,39 @@
 use crate::{
     mesh::Copy,
     pki::Certificate,
-    plan::{Lack, Step, Why},
+    plan::{Lack, Step, Wait, Why},
     snapshot::WorkloadRef,
 };
 
 /// The stage that a step belongs to.
 pub(super) fn stage(step: &Step) -> &'static str {
     match step {
-        Step::TrustRoots { why, .. } | Step::Restart { why, .. } => match why {
-            Why::Extend => "extend",
-            Why::Refresh => "refresh",
-            Why::Trim => "trim",
-        },
+        Step::TrustRoots { why, .. } | Step::Restart { why, .. } => of(*why),
         Step::Copy(_) => "copy",
         Step::Issuer { .. } | Step::AwaitIssuer { .. } => "swap",
         Step::AwaitLinked { .. } => "gate",
         Step::AwaitLeafs { .. } => "refresh",
     }
+}
+
+fn of(why: Why) -> &'static str {
+    match why {
+        Why::Extend => "extend",
+        Why::Refresh => "refresh",
+        Why::Trim => "trim",
+    }
+}
+
+/// The stage in which somebody else is waited for.
+pub(super) fn stage_of_wait(wait: &Wait) -> &'static str {
+    wait.holds.first().map_or("", |hold| of(hold.why))
+}
+
+/// What somebody else has to do, in one sentence.
+pub(super) fn wait(wait: &Wait) -> String {
+    let workloads: Vec<WorkloadRef> = wait.holds.iter().map(|hold| hold.workload.clone()).collect();
+    let why = wait.holds.first().map_or("", |hold| reason(hold.why));
+    format!("somebody else restarts {}{why}", names(&workloads))
 }
 
 /// A step in one sentence.
@@ -95,7 +111,7 @@ fn all(certificates: &[Certificate]) -> String {
 }
 
 /// A few names, or how many there are.
-fn names(workloads: &[WorkloadRef]) -> String {
+pub(super) fn names(workloads: &[WorkloadRef]) -> String {
     const SOME: usize = 4;
     let name = |workload: &WorkloadRef| format!("{}/{}", workload.namespace, workload.name);
     match workloads.len() {

@@ -146,6 +146,7 @@ fn many_namespaces_are_folded_and_a_restart_counts_at_once() {
     walk.notice(&Event::Looked(Box::new(looked)));
     walk.notice(&Event::Planned(crate::plan::Outlook {
         steps: vec![step.clone()],
+        waits: Vec::new(),
         end: crate::plan::Next::Done(crate::plan::Done::default()),
     }));
     walk.notice(&Event::Begun(step));
@@ -218,5 +219,50 @@ fn what_a_linked_cluster_lacks_is_said_with_what_to_do_there() {
         let print = extend.anchor.fingerprint().to_string();
         let text = text.replace(&trim.anchor.fingerprint().to_string(), &"0".repeat(print.len()));
         insta::assert_snapshot!(format!("linked_{width}"), steady(&text));
+    }
+}
+
+#[test]
+fn a_way_back_has_both_bars_and_a_restart_says_which_namespace_it_has_come_to() {
+    let scene = Scene::new(Goal::Anchor);
+    let mut looked = scene.looked(&scene.standing);
+    looked.reach.goal = Goal::Back;
+    let mut workloads: Vec<WorkloadRef> = looked.reach.parties.iter().map(|party| party.who.clone()).collect();
+    workloads.sort();
+    let step = Step::Restart { workloads: workloads.clone(), why: Why::Extend };
+    let mut walk = Walk::new(8);
+    walk.notice(&Event::Looked(Box::new(looked)));
+    let end = crate::plan::Next::Done(crate::plan::Done::default());
+    walk.notice(&Event::Planned(crate::plan::Outlook { steps: vec![step.clone()], waits: Vec::new(), end }));
+    walk.notice(&Event::Begun(step));
+    let drawn = |walk: &Walk| {
+        format!("{}\n* {}\n", progress::bars(walk, look(80)).join("\n"), progress::present(walk, look(80)))
+    };
+    let mut text = drawn(&walk);
+    for workload in workloads.iter().take(8) {
+        walk.notice(&Event::Restarted(workload.clone(), std::time::Duration::from_secs(10)));
+    }
+    text += &drawn(&walk);
+    fits(&text, 80);
+    insta::assert_snapshot!("bars_back_80", steady(&text));
+}
+
+#[test]
+fn what_a_selection_makes_of_a_plan_is_said_under_it() {
+    let scene = Scene::new(Goal::Anchor);
+    let place = |kind: &str, name: Option<&str>| crate::plan::Which::Place {
+        namespace: "emojivoto".to_owned(),
+        kind: Some(kind.to_owned()),
+        name: name.map(ToOwned::to_owned),
+    };
+    let none = crate::plan::Selection::default();
+    assert_eq!(super::selection(&none, &scene.standing, look(80)), "");
+    let (last, exclude) = (vec![place("StatefulSet", None)], vec![place("Deployment", Some("web"))]);
+    let named = crate::plan::Selection { exclude, last, ..none.clone() };
+    let only = crate::plan::Selection { only: vec![place("Deployment", None)], ..none };
+    for width in [80, 120] {
+        let text = [&named, &only].map(|one| super::selection(one, &scene.standing, look(width))).join("\n");
+        fits(&text, width);
+        insta::assert_snapshot!(format!("selected_{width}"), text);
     }
 }

@@ -82,6 +82,15 @@ impl Walk {
         self.restarted.len()
     }
 
+    /// The namespace that the present step has come to, where it goes through more than one.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        let Some(Step::Restart { workloads, .. }) = self.present() else { return None };
+        let first = &workloads.first()?.namespace;
+        let goes_on = workloads.iter().any(|workload| workload.namespace != *first);
+        let next = workloads.iter().find(|workload| !self.restarted.contains(*workload))?;
+        goes_on.then_some(next.namespace.as_str())
+    }
+
     /// The number of the present step, and of all.
     pub(super) fn place(&self) -> (usize, usize) {
         (self.taken + 1, self.taken + self.ahead.len().max(1))

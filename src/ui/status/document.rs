@@ -284,6 +284,8 @@ fn row(holder: &Holder) -> Row<'_> {
             Obstacle::Bare => "bare",
             Obstacle::Job => "job",
             Obstacle::Unknown => "unknown",
+            Obstacle::Excluded => "excluded",
+            Obstacle::NotSelected => "not-selected",
         }),
         trouble: holder.trouble.as_deref(),
     }

@@ -124,6 +124,7 @@ fn obstructed(name: &str, obstacle: Obstacle) -> Rollout {
         example().unwrap().mesh.found().unwrap().workloads.iter().find(|one| one.name == name).unwrap().key();
     Rollout {
         workload,
+        labels: std::collections::BTreeMap::new(),
         obstacle: Some(obstacle),
         wanted: 2,
         updated: 2,

@@ -249,6 +249,8 @@ fn why(obstacle: Obstacle) -> &'static str {
         Obstacle::Bare => "a bare pod",
         Obstacle::Job => "a Job, whose pods run to their end",
         Obstacle::Unknown => "a controller that is not known here",
+        Obstacle::Excluded => "left out by --exclude",
+        Obstacle::NotSelected => "not among those of --only",
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::{
@@ -39,6 +41,11 @@ impl Seen {
                 kind: rolling.word().to_owned(),
                 name: object.name().to_owned(),
             },
+            labels: object
+                .map("/metadata/labels")
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
             obstacle: obstacle(object),
             wanted: count.wanted,
             // What is counted before the controller has seen the template is of the one before.
@@ -155,6 +162,7 @@ pub(super) fn unrolled(workload: &Workload) -> Rollout {
     let trouble = workload.groups.iter().flat_map(|group| &group.trouble).next();
     Rollout {
         workload: workload.key(),
+        labels: BTreeMap::new(),
         obstacle: Some(obstacle),
         wanted: workload.pods(),
         updated: workload.pods(),

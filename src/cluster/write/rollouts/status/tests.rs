@@ -10,9 +10,10 @@ fn deployment(generation: [u64; 2], replicas: [u64; 4]) -> Seen {
         Rolling::Deployment,
         &json!({
             "metadata": {"namespace": "shop", "name": "web", "generation": generation[0],
-                "annotations": {"deployment.kubernetes.io/revision": "4"}},
+                "labels": {"team": "shop"}, "annotations": {"deployment.kubernetes.io/revision": "4"}},
             "spec": {"replicas": wanted, "selector": {"matchLabels": {"app": "web", "tier": "front"}},
-                "template": {"metadata": {"annotations": {RESTARTED_AT: "2026-11-21T12:00:00+01:00"}}}},
+                "template": {"metadata": {"labels": {"app": "web"},
+                    "annotations": {RESTARTED_AT: "2026-11-21T12:00:00+01:00"}}}},
             "status": {"observedGeneration": generation[1], "replicas": all, "updatedReplicas": updated,
                 "availableReplicas": available},
         }),
@@ -37,6 +38,7 @@ fn a_deployment_is_complete_when_kubectl_says_so() {
     assert_eq!(seen.rollout.restarted_at, Some("2026-11-21T11:00:00Z".parse().unwrap()));
     assert_eq!((seen.selector.as_str(), seen.revision.as_deref()), ("app=web,tier=front", Some("4")));
     assert_eq!(seen.rollout.workload.to_string(), "shop/web Deployment");
+    assert_eq!(seen.rollout.labels, BTreeMap::from([("team".to_owned(), "shop".to_owned())]), "its own");
 }
 
 fn stateful(strategy: &Value, revisions: [&str; 2], counts: [u64; 4]) -> Rollout {
