@@ -15,8 +15,6 @@ mod stopped;
 mod traffic;
 mod whole;
 
-pub use begun::BEGUN;
-
 use std::path::PathBuf;
 
 use lab::{
@@ -26,7 +24,10 @@ use lab::{
 };
 use serde_json::Value;
 
-use crate::harness::{Ran, Result, Target, lab_name};
+use crate::{
+    harness::{Ran, Result, Target, lab_name},
+    states::unexpected,
+};
 
 /// What nobody can restart, left as it is.
 const LEFT: [&str; 6] =
@@ -70,21 +71,22 @@ fn words(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 
-/// The lab's mesh in this state, or the given cluster as it is.
+/// The lab's mesh in this state, which `check` has to name, or the given cluster as it is.
 async fn in_state(name: &str) -> Result<Target> {
     let target = Target::any().await?;
     if !Target::is_given() {
         state::set(&mesh().await?, name, None).await?;
+        assert_eq!(unexpected(&target, name)?, None);
     }
     Ok(target)
 }
 
 /// The lab's mesh as Linkerd's charts install it, probes included: what a rotation takes on it is what it takes.
-async fn installed(mode: Mode) -> Result<Target> {
+async fn installed() -> Result<Target> {
     let target = Target::any().await?;
     if !Target::is_given() {
         let mesh = mesh().await?;
-        mesh.install(mode, &Pki::usual()?).await?;
+        mesh.install(Mode::Cli, &Pki::usual()?).await?;
         workloads::apply(&mesh.kube).await?;
     }
     Ok(target)

@@ -1,9 +1,7 @@
 //! A rotation that asks before each step, in a terminal.
 
-use lab::install::Mode;
-
 use super::{
-    LEFT, Place, anchors, assert_rotated, installed,
+    LEFT, Place, anchors, assert_rotated, in_state,
     traffic::{Traffic, assert_goes_on},
     words,
 };
@@ -20,7 +18,7 @@ fn of(shown: &str, step: usize) -> Option<usize> {
 
 #[tokio::test]
 async fn whoever_goes_on_at_every_step_comes_to_the_end() -> Result {
-    let target = installed(Mode::Cli).await?;
+    let target = in_state("healthy").await?;
     let place = Place::new()?;
     let before = anchors(&target)?;
     let (key, backup) = (place.key().display().to_string(), place.next_backup());

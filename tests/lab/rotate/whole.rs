@@ -1,9 +1,7 @@
 use std::time::Instant;
 
-use lab::install::Mode;
-
 use super::{
-    LEFT, Place, anchors, assert_rotated, generation, installed,
+    LEFT, Place, anchors, assert_rotated, generation, in_state, installed,
     traffic::{Traffic, assert_goes_on},
     words,
 };
@@ -11,7 +9,7 @@ use crate::harness::{Result, Target};
 
 #[tokio::test]
 async fn an_anchor_is_rotated_without_a_failed_request_and_a_second_run_does_nothing() -> Result {
-    let target = installed(Mode::Cli).await?;
+    let target = installed().await?;
     let place = Place::new()?;
     let (before, was) = (anchors(&target)?, generation(&target, "deployment", "emojivoto", "web")?);
     let traffic = Traffic::watch(&target);
@@ -60,7 +58,7 @@ async fn a_highly_available_control_plane_is_rotated_as_well() -> Result {
         println!("A context is given: how its control plane was installed is not for us to say.");
         return Ok(());
     }
-    let target = installed(Mode::Ha).await?;
+    let target = in_state("ha").await?;
     let place = Place::new()?;
     let before = anchors(&target)?;
     let (traffic, begun) = (Traffic::watch(&target), Instant::now());
