@@ -18,7 +18,8 @@ use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Su
 
 pub use brought::{BroughtAnchorArgs, BroughtIssuerArgs};
 pub use check::{CheckArgs, FailOn, Format, ProbeArg};
-pub use cluster::ClusterArgs;
+use cluster::LIVE_ONLY;
+pub use cluster::{ClusterArgs, NamespaceArgs, WholeMesh};
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
 pub use restore::RestoreArgs;

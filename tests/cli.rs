@@ -98,6 +98,8 @@ fn wrong_usage_is_told_as_such() {
         &["check", "-n", "Team"],
         &["check", "--snapshot", "x", "--context", "y"],
         &["check", "--snapshot", "x", "--probe", "all"],
+        &["rehearse", "rotate-anchor", "--snapshot", "x", "--live"],
+        &["rehearse", "rotate-anchor", "--snapshot", "x", "--context", "y"],
     ] {
         let (text, status) = complaint(arguments, "x");
         assert_eq!(status, Some(2), "{arguments:?}: {text}");
@@ -105,6 +107,16 @@ fn wrong_usage_is_told_as_such() {
     }
     let far = complaint(&["check", "--snapshot", &state("healthy"), "--at", "+9000y"], "x");
     assert_eq!(far.1, Some(2), "{}", far.0);
+}
+
+/// `kubectl linkerd-certs rotate-anchor -n shop` sounds as if it were about one namespace.
+#[test]
+fn a_part_of_a_mesh_cannot_be_rotated() {
+    for verb in ["rotate", "rotate-anchor", "rotate-issuer", "restore"] {
+        let (said, status) = complaint(&[verb, "-n", "shop"], "x");
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("a mesh is moved as a whole; `--only NAMESPACE`"), "{said}");
+    }
 }
 
 #[test]

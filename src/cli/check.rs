@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ClusterArgs, Moment, ThresholdArg};
+use super::{ClusterArgs, LIVE_ONLY, Moment, NamespaceArgs, ThresholdArg};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,10 +17,6 @@ Exit status:
   0 fine, 1 could not run, 2 wrong usage, 3 warnings, 4 critical,
   130 interrupted";
 
-/// What means nothing to a saved snapshot.
-pub(super) const LIVE_ONLY: [&str; 7] =
-    ["context", "kubeconfig", "linkerd_namespace", "as_user", "as_groups", "request_timeout", "probe"];
-
 /// `check`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -33,7 +29,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "WHICH", default_value = "control-plane", hide_possible_values = true)]
     pub probe: ProbeArg,
     /// Read a saved snapshot instead of a cluster; - reads stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY, conflicts_with = "probe")]
     pub snapshot: Option<PathBuf>,
     /// Judge as of another moment: +30d, 2027-01-01, 2027-01-01T08:00:00Z, or now
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -50,6 +46,9 @@ pub struct CheckArgs {
     /// Where to look.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+    /// At what of it.
+    #[command(flatten)]
+    pub part: NamespaceArgs,
 }
 
 /// How `check` writes its answer.

@@ -2,20 +2,21 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::simulate::Fault;
+use crate::{simulate::Fault, snapshot::WorkloadRef};
 
-use super::{ProbeArg, SelectionArgs, value};
+use super::{ClusterArgs, LIVE_ONLY, ProbeArg, SelectionArgs, value};
 
 const EXAMPLES: &str = "\
 Examples:
   rehearse rotate-anchor                             on a built-in mesh
   rehearse rotate-anchor --interactive               explains each step, asks
-  rehearse rotate-anchor --snapshot mesh.json        on a likeness of yours
+  rehearse rotate-anchor --live                      on a likeness of yours
+  rehearse rotate-anchor --snapshot mesh.json        of one that was saved
   rehearse rotate-anchor --fault kill:7              killed after its 7th
                                                      write, then run again
   rehearse rotate-anchor --fault never-ready:web     a rollout that fails
 
-Nothing is sent anywhere: the mesh is simulated, by Linkerd's own rules, with
+Nothing is changed anywhere: the mesh is simulated, by Linkerd's own rules, with
 keys of its own. `check -o snapshot > mesh.json` saves yours, without keys.";
 
 /// `rehearse`.
@@ -39,8 +40,11 @@ pub enum Rehearsal {
 /// How to rehearse a rotation.
 #[derive(Clone, Debug, Args)]
 pub struct RehearseRotation {
-    /// A mesh like the one in this snapshot, instead of the built-in one; - reads stdin
-    #[arg(long, value_name = "FILE")]
+    /// A mesh like the live one, which is only read, instead of the built-in one; so does any flag that names a cluster
+    #[arg(long)]
+    pub live: bool,
+    /// A mesh like the one in this snapshot; - reads stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY, conflicts_with = "live")]
     pub snapshot: Option<PathBuf>,
     /// Explain each step and ask before it
     #[arg(long)]
@@ -62,9 +66,15 @@ pub struct RehearseRotation {
     /// Which workloads are restarted, and which of them last.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Leave this workload as it is, NAMESPACE/KIND/NAME, knowing that it may lose the mesh; may be given more than once
+    #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
+    pub leave: Vec<WorkloadRef>,
     /// Which proxies are asked between the steps: sample or all
     #[arg(long, value_name = "WHICH", default_value = "sample", hide_possible_values = true)]
     pub probe: ProbeArg,
+    /// The live mesh.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 }
 
 /// When proxies drop the old anchor.

@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{LinkedArg, ProbeArg, SelectionArgs, value};
+use super::{LinkedArg, ProbeArg, SelectionArgs, WholeMesh, value};
 
 /// How a run goes about it that moves a live mesh, be it forth or back.
 #[derive(Clone, Debug, Args)]
@@ -60,4 +60,7 @@ pub struct RunArgs {
     /// values were brought in line before
     #[arg(long, conflicts_with = "emit")]
     pub edit_owned: bool,
+    /// What is not to be had.
+    #[command(flatten)]
+    pub whole: WholeMesh,
 }

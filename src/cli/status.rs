@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::{ClusterArgs, LinkedArg, ProbeArg, check::LIVE_ONLY, value};
+use super::{ClusterArgs, LIVE_ONLY, LinkedArg, NamespaceArgs, ProbeArg, value};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +32,7 @@ pub struct StatusArgs {
     #[arg(long, value_name = "WHICH", hide_possible_values = true)]
     pub probe: Option<ProbeArg>,
     /// Read a saved snapshot instead of a cluster; - reads stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY, conflicts_with = "probe")]
     pub snapshot: Option<PathBuf>,
     /// Look at this linked cluster as well, through its context of the kubeconfig; LINK=CONTEXT where the Link has another
     /// name than the context; may be given more than once
@@ -41,6 +41,9 @@ pub struct StatusArgs {
     /// Where to look.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+    /// At what of it.
+    #[command(flatten)]
+    pub part: NamespaceArgs,
 }
 
 /// How `status` writes its answer.

@@ -32,7 +32,7 @@ impl Settings {
     pub(super) fn resolve(arguments: CheckArgs, now: Timestamp) -> Self {
         let usual = Thresholds::default();
         Self {
-            namespace: arguments.cluster.namespace.clone(),
+            namespace: arguments.part.namespace.clone(),
             now,
             at: arguments.at,
             thresholds: Thresholds {
@@ -41,7 +41,7 @@ impl Settings {
             },
             fail_on: arguments.fail_on,
             format: arguments.output,
-            origin: Origin::resolve(arguments.snapshot, arguments.cluster, arguments.probe),
+            origin: Origin::resolve(arguments.snapshot, arguments.cluster, arguments.part.namespace, arguments.probe),
         }
     }
 }

@@ -28,7 +28,12 @@ pub(super) enum Origin {
 
 impl Origin {
     /// The origin that the arguments mean.
-    pub(super) fn resolve(file: Option<PathBuf>, cluster: ClusterArgs, probe: ProbeArg) -> Self {
+    pub(super) fn resolve(
+        file: Option<PathBuf>,
+        cluster: ClusterArgs,
+        namespace: Option<String>,
+        probe: ProbeArg,
+    ) -> Self {
         if let Some(file) = file {
             return Self::File(file);
         }
@@ -39,8 +44,7 @@ impl Origin {
             ProbeArg::Sample => ProbeScope::Sample,
             ProbeArg::All => ProbeScope::All,
         };
-        let observe =
-            Observe { control_plane_namespace: cluster.linkerd_namespace, namespace: cluster.namespace, probe };
+        let observe = Observe { control_plane_namespace: cluster.linkerd_namespace, namespace, probe };
         Self::Cluster(connect, observe)
     }
 

@@ -1,17 +1,19 @@
 //! `rehearse`: a rotation on a simulated mesh, through the same planner and the same runs as on a live one.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cli::{ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, TrimArg},
+    cluster::{Cluster, Connect, LiveMesh},
     error::Error,
     event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
-    mesh::{Mesh as _, Mode, ProbeScope},
+    mesh::{Mesh as _, Mode, ProbeScope, Rollout},
     plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
     simulate::{Fault, Made, Simulation, World, example},
+    snapshot::{Snapshot, WorkloadRef},
     ui::{
         Ui,
         run::{self as show, Guide, Undo},
@@ -28,15 +30,27 @@ const OWNERS: Duration = Duration::from_mins(1);
 /// So often they do: in two rounds, and in two more where a fault keeps a proxy from being seen or getting ready.
 const MOST_OWNERS: u32 = 4;
 
+/// The mesh that the simulated one is a likeness of.
+#[derive(Debug)]
+enum Model {
+    /// The one that is built in.
+    Example,
+    /// A saved one.
+    Saved(PathBuf),
+    /// The live one, and the control plane's namespace where it was named.
+    Live(Connect, Option<String>),
+}
+
 /// What a rehearsal needs to know.
 #[derive(Debug)]
 pub(super) struct Settings {
     goal: Goal,
-    snapshot: Option<PathBuf>,
+    model: Model,
     faults: Vec<Fault>,
     trim: Trim,
     patient: bool,
     selection: Selection,
+    leave: BTreeSet<WorkloadRef>,
     interactive: bool,
     options: Options,
 }
@@ -48,18 +62,49 @@ impl Settings {
             Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
             Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
         };
-        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, selection, probe } =
-            rotation;
+        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, .. } = rotation;
+        let RehearseRotation { live, selection, leave, probe, cluster, .. } = rotation;
         let probe = if probe == ProbeArg::All || patient { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
-            snapshot,
+            model: match snapshot {
+                Some(file) => Model::Saved(file),
+                None if live || cluster.names_one() => {
+                    Model::Live(observe::connect(&cluster), cluster.linkerd_namespace)
+                }
+                None => Model::Example,
+            },
             faults,
             trim: if trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
             patient,
             selection: selection.selection(),
+            leave: leave.into_iter().collect(),
             interactive,
             options: Options { probe, at_once: max_parallel.max(1), ..Options::default() },
+        }
+    }
+}
+
+impl Model {
+    /// The mesh, and how its workloads roll where that is known.
+    async fn read(&self, probe: ProbeScope, ui: &Ui) -> Result<(Snapshot, Vec<Rollout>), Error> {
+        let (connect, namespace) = match self {
+            Self::Example => return Ok((example()?, Vec::new())),
+            Self::Saved(file) => return Ok((observe::read_file(file)?, Vec::new())),
+            Self::Live(connect, namespace) => (connect, namespace.as_deref()),
+        };
+        let _progress = ui.progress("reading the mesh");
+        let reading = async {
+            let cluster = Cluster::connect(connect).await?;
+            let namespace = cluster.control_plane(namespace).await?;
+            let mesh = LiveMesh::new(cluster, namespace);
+            Ok((mesh.observe(probe).await?, mesh.rollouts(&[]).await?))
+        };
+        tokio::select! {
+            // In this order: Ctrl-C is listened to before the first request goes out.
+            biased;
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+            read = Box::pin(reading) => read,
         }
     }
 }
@@ -69,10 +114,10 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     if settings.interactive && !ui.can_ask() {
         return Err(Error::NotInteractive);
     }
-    let snapshot = settings.snapshot.as_deref().map_or_else(example, observe::read_file)?;
-    let standing = Standing::of(&snapshot, &[]);
+    let (snapshot, rollouts) = settings.model.read(settings.options.probe, ui).await?;
+    let standing = Standing::of(&snapshot, &rollouts);
     settings.selection.check(&standing)?;
-    let mut world = World::of(&snapshot, &[]).map_err(Error::NoRehearsal)?;
+    let mut world = World::of(&snapshot, &rollouts).map_err(Error::NoRehearsal)?;
     let made = world.make(settings.goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
     let Made { anchor, issuer } = made;
     let materials = Materials { anchor: Some(anchor), issuer: Some(issuer.chain.clone()) };
@@ -80,6 +125,7 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         trim: settings.trim,
         patient: settings.patient,
         selection: settings.selection.clone(),
+        leave: settings.leave.clone(),
         ..Request::new(settings.goal, materials)
     };
     world.set_faults(settings.faults.clone());

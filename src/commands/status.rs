@@ -43,12 +43,17 @@ impl Settings {
     /// The settings that the arguments mean.
     pub(super) fn resolve(arguments: StatusArgs) -> Self {
         Self {
-            namespace: arguments.cluster.namespace.clone(),
+            namespace: arguments.part.namespace.clone(),
             format: arguments.output,
             every: arguments.watch.then_some(arguments.interval),
             asks_all_in_doubt: arguments.probe.is_none(),
             linked: arguments.linked,
-            origin: Origin::resolve(arguments.snapshot, arguments.cluster, arguments.probe.unwrap_or(ProbeArg::Sample)),
+            origin: Origin::resolve(
+                arguments.snapshot,
+                arguments.cluster,
+                arguments.part.namespace,
+                arguments.probe.unwrap_or(ProbeArg::Sample),
+            ),
         }
     }
 }
