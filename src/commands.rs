@@ -4,7 +4,6 @@ mod check;
 mod generate;
 mod interrupt;
 mod key;
-mod layout;
 mod observe;
 mod rehearse;
 mod restore;
@@ -12,37 +11,16 @@ mod rotate;
 mod status;
 mod version;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::ffi::OsString;
 
 use jiff::Timestamp;
 
 use crate::{
     cli::{Cli, Verb},
     error::Error,
+    exit::ExitStatus,
     ui::Ui,
 };
-
-pub use restore::BadBackup;
-
-/// How the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ExitStatus {
-    /// All is well, or what is not was asked to be passed over.
-    Fine = 0,
-    /// The verb could not do its job.
-    CouldNotRun = 1,
-    /// The command line makes no sense.
-    Usage = 2,
-    /// Warnings were found.
-    Warnings = 3,
-    /// Something critical was found.
-    Critical = 4,
-    /// A safety gate stopped it; the mesh was left whole.
-    Gate = 5,
-    /// Ctrl-C.
-    Interrupted = 130,
-}
 
 /// Runs the program with these arguments, its own name first.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitStatus {
@@ -95,17 +73,4 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
 /// Two threads: one takes bytes off the wire and decrypts them while the other decodes.
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Error::Runtime)
-}
-
-impl ExitStatus {
-    /// The number that the shell sees.
-    pub fn code(self) -> u8 {
-        self as u8
-    }
-}
-
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        Self::from(status.code())
-    }
 }

@@ -3,9 +3,10 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    backup::{self, BadBackup},
     cluster,
-    commands::{BadBackup, ExitStatus},
     execute::Stop,
+    exit::ExitStatus,
     keyfile,
     mesh::Fault,
     pki::{
@@ -146,6 +147,17 @@ impl From<Fault> for Error {
         match fault {
             Fault::Lost(error) => Self::Cluster(error),
             other => Self::Stopped(other.into()),
+        }
+    }
+}
+
+impl From<backup::Error> for Error {
+    fn from(error: backup::Error) -> Self {
+        match error {
+            backup::Error::Bad(bad) => Self::Backup(bad),
+            backup::Error::File(error) => Self::KeyFile(error),
+            backup::Error::Name(error) => Self::Name(error),
+            backup::Error::Unfit { file, source } => Self::Unfit { file, source },
         }
     }
 }

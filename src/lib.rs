@@ -34,20 +34,23 @@
 //!
 //! * [`cluster`]: reads a live cluster into a snapshot (API objects, pods as a stream, live probes of proxies), and
 //!   writes to it for a plan.
-//! * [`keyfile`]: keys and certificates in files; never overwritten, never half.
+//! * [`keyfile`]: keys and certificates in files; never overwritten, never half. [`backup`]: what a run saves before its
+//!   first write, in such files.
 //! * [`ui`]: what a person or a script sees. Nothing else prints.
 //!
 //! **The program**
 //!
 //! * [`cli`]: arguments as typed; [`commands`]: one file a verb, from arguments over settings to an exit status;
-//!   [`error`]: what stops a command, with its exit code.
+//!   [`error`]: what stops a command; [`exit`]: how it ends, as a number.
 
+pub mod backup;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod error;
 pub mod event;
 pub mod execute;
+pub mod exit;
 pub mod findings;
 pub mod handover;
 pub mod inventory;

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use crate::{
     cli::{CheckArgs, FailOn, Format, Moment},
     error::Error,
+    exit::ExitStatus,
     findings::{self, Report, Severity},
     inventory,
     pki::Thresholds,
     ui::{Ui, check::Answer},
 };
 
-use super::{ExitStatus, observe::Origin};
+use super::observe::Origin;
 
 /// What `check` needs to know.
 #[derive(Debug)]

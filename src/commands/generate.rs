@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cli::{Algorithm, GenerateArgs, GenerateFormat},
     error::Error,
+    exit::ExitStatus,
     keyfile,
     pki::{Authority, AuthorityParams, Bundle, PrivateKey, Serial, TrustDomain, private_key::NewKey},
     ui::{
@@ -18,7 +19,7 @@ use crate::{
     },
 };
 
-use super::{ExitStatus, key};
+use super::key;
 
 /// What `generate` needs to know.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
+    exit::ExitStatus,
     mesh::{Mesh as _, Mode, ProbeScope, Rollout},
     plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
     simulate::{Fault, Made, Simulation, World, example},
@@ -20,7 +21,7 @@ use crate::{
     },
 };
 
-use super::{ExitStatus, interrupt::Interrupts, observe, rotate};
+use super::{interrupt::Interrupts, observe, rotate};
 
 /// Ten years and one, as `generate` makes them.
 const ANCHOR: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);

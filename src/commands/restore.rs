@@ -4,31 +4,26 @@
 //! so anchors and issuer of the backup are brought in as every rotation brings them in, through the same planner, gates
 //! and proofs; and what else the objects hold today stays as it is.
 
-mod bad;
-mod folder;
-
 use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::Timestamp;
 
 use crate::{
+    backup::{Backup, BadBackup},
     cli::RestoreArgs,
     cluster::LiveMesh,
     error::Error,
     execute::Stop,
+    exit::ExitStatus,
     pki::Certificate,
     plan::{self, Standing},
     ui::{Ui, restore::Shown},
 };
 
-use self::folder::Backup;
 use super::{
-    ExitStatus,
     interrupt::Interrupts,
     rotate::{self, Gathered, Look},
 };
-
-pub use bad::BadBackup;
 
 /// What `restore` needs to know.
 #[derive(Debug)]
@@ -56,7 +51,7 @@ pub(super) async fn restore(settings: Settings, ui: &Ui) -> Result<ExitStatus, E
         // What is of no use is shown all the same, and no cluster is asked for it.
         ended => {
             ui.data(&shown(&backup, None, settings.now).table(ui.stdout()))?;
-            return ended.map(|_| ExitStatus::Fine);
+            return Ok(ended.map(|_| ExitStatus::Fine)?);
         }
     };
     if settings.run.is_interactive() && !ui.can_ask() {

@@ -18,6 +18,7 @@ use crate::{
     cluster::{Cluster, Connect, LinkedCluster, LiveMesh},
     error::Error,
     execute::Stop,
+    exit::ExitStatus,
     mesh::{Mesh as _, ProbeScope},
     plan::{self, Next, Refusal, Standing},
     snapshot::Snapshot,
@@ -26,7 +27,7 @@ use crate::{
 
 use self::run::{Ready, run, state_folder};
 pub(super) use self::{materials::Gathered, place::suggestion, settings::Settings};
-use super::{ExitStatus, interrupt::Interrupts};
+use super::interrupt::Interrupts;
 
 /// Rotates.
 pub(super) async fn rotate(mut settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {

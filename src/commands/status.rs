@@ -10,6 +10,7 @@ use crate::{
     cli::{LinkedArg, ProbeArg, StatusArgs, StatusFormat},
     cluster::{Cluster, Connect, LinkedCluster, LiveMesh, Observe},
     error::Error,
+    exit::ExitStatus,
     inventory::Tree,
     mesh::{Mesh as _, ProbeScope, Rollout},
     pki::Thresholds,
@@ -20,7 +21,6 @@ use crate::{
 };
 
 use super::{
-    ExitStatus,
     check::scope,
     observe::{Origin, read_file},
 };

@@ -3,11 +3,10 @@ use serde_json::json;
 use crate::{
     cli::VersionFormat,
     error::Error,
+    exit::ExitStatus,
     snapshot,
     ui::{self, Ui},
 };
-
-use super::ExitStatus;
 
 /// Says which version this is, and which formats it writes.
 pub(super) fn version(format: VersionFormat, ui: &Ui) -> Result<ExitStatus, Error> {

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::{cluster::LiveMesh, commands::layout, error::Error, keyfile, mesh::Mesh as _};
+use crate::{backup, cluster::LiveMesh, error::Error, keyfile, mesh::Mesh as _};
 
 /// Where a run keeps what it saves: the folder that was asked for, or one of its own.
 pub(super) fn folder(asked: Option<&Path>, now: Timestamp) -> Result<PathBuf, Error> {
     match asked {
         Some(folder) => Ok(folder.to_owned()),
-        None => Ok(super::state_folder().ok_or(Error::NoStateFolder)?.join(layout::folder(now))),
+        None => Ok(super::state_folder().ok_or(Error::NoStateFolder)?.join(backup::name(now))),
     }
 }
 
@@ -27,11 +27,6 @@ pub(super) async fn save(mesh: &LiveMesh, folder: Option<&Path>, now: Timestamp)
         std::fs::create_dir_all(above)
             .map_err(|source| keyfile::Error::Unwritable { file: above.to_owned(), source })?;
     }
-    keyfile::make_folder(&folder)?;
-    for object in objects {
-        let word = |pointer: &str| object.pointer(pointer).and_then(|value| value.as_str()).unwrap_or("none");
-        let file = layout::file(word("/kind"), word("/metadata/name"));
-        keyfile::write_secret(&folder.join(file), &format!("{object:#}\n"))?;
-    }
+    backup::write(&folder, &objects)?;
     Ok(folder)
 }

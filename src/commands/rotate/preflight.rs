@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     cluster::LiveMesh,
-    commands::ExitStatus,
     error::Error,
+    exit::ExitStatus,
     keyfile,
     mesh::Mesh as _,
     plan::{Hold, Lack, Next, Outlook, Standing, Step},

@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    commands::{ExitStatus, interrupt::Interrupts},
+    commands::interrupt::Interrupts,
     error::Error,
     execute::{self, Stop, Stopper},
+    exit::ExitStatus,
     mesh::Mesh,
     plan::Request,
     ui::{

@@ -4,8 +4,9 @@ use tokio::signal::ctrl_c;
 
 use crate::{
     cli::StatusFormat,
-    commands::{ExitStatus, observe::Origin},
+    commands::observe::Origin,
     error::Error,
+    exit::ExitStatus,
     ui::{Screen, Ui},
 };
 

@@ -9,7 +9,7 @@ const KINDS: [&str; 5] =
 const MOMENT: &str = "%Y%m%dT%H%M%SZ";
 
 /// The name of the folder of a backup that is taken at this moment.
-pub(super) fn folder(at: Timestamp) -> String {
+pub fn folder(at: Timestamp) -> String {
     at.strftime(MOMENT).to_string()
 }
 

@@ -15,15 +15,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     cluster::decode::{Object, config_map},
-    commands::layout,
-    error::Error,
     keyfile,
     mesh::IssuerPair,
     pki::{Authority, Bundle, Certificate, PrivateKey, TrustDomain, verify},
     snapshot::IssuerScheme,
 };
 
-use super::BadBackup;
+use super::{BadBackup, Error, layout};
 
 const ROOTS: (&str, &str) = ("ConfigMap", "linkerd-identity-trust-roots");
 const ISSUER: (&str, &str) = ("Secret", "linkerd-identity-issuer");
@@ -31,22 +29,23 @@ const CONFIG: (&str, &str) = ("ConfigMap", "linkerd-config");
 const OVERRIDES: (&str, &str) = ("Secret", "linkerd-config-overrides");
 
 /// What a backup holds of anchors and issuer.
-pub(super) struct Backup {
-    pub(super) folder: PathBuf,
+pub struct Backup {
+    /// Where it is.
+    pub folder: PathBuf,
     /// The control plane's.
-    pub(super) namespace: String,
+    pub namespace: String,
     /// When it was taken, as far as the folder or its files tell.
-    pub(super) taken: Option<Timestamp>,
+    pub taken: Option<Timestamp>,
     /// The trust bundle's, each once.
-    pub(super) anchors: Vec<Certificate>,
+    pub anchors: Vec<Certificate>,
     /// The issuer first.
-    pub(super) issuer: Vec<Certificate>,
+    pub issuer: Vec<Certificate>,
     /// `metadata.uid` of what was saved: a backup of another cluster shares none with this one.
-    pub(super) uids: BTreeSet<String>,
+    pub uids: BTreeSet<String>,
     /// Objects in it that this verb does not put back.
-    pub(super) others: Vec<String>,
+    pub others: Vec<String>,
     /// Files with keys that others than their owner may read.
-    pub(super) open: Vec<PathBuf>,
+    pub open: Vec<PathBuf>,
     issuer_file: PathBuf,
     issuer_pem: String,
     /// As the Secret has it: a key in PEM.
@@ -83,7 +82,10 @@ struct Metadata {
 
 impl Backup {
     /// Reads the folder; whether what it holds is of any use is another question ([`Self::accept`]).
-    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When it is no backup, lacks the trust bundle or the issuer, or a file of it cannot be read.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
         let metadata = fs::metadata(folder).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => BadBackup::NoFolder(folder.to_owned()).into(),
             _ => unreadable(folder, source),
@@ -123,13 +125,16 @@ impl Backup {
     }
 
     /// The anchor that its issuer leads to: where two have one key, that which is valid.
-    pub(super) fn destination(&self, now: Timestamp) -> Option<&Certificate> {
+    pub fn destination(&self, now: Timestamp) -> Option<&Certificate> {
         let above: Vec<_> = self.anchors.iter().filter(|anchor| verify::leads_to(&self.issuer, anchor)).collect();
         above.iter().find(|anchor| anchor.lifetime().contains(now)).or(above.first()).copied()
     }
 
     /// Its issuer with its key, tried as identity and a proxy would that trust its anchors.
-    pub(super) fn accept(&self, now: Timestamp) -> Result<IssuerPair, Error> {
+    ///
+    /// # Errors
+    /// When its key cannot be read, or they would refuse it.
+    pub fn accept(&self, now: Timestamp) -> Result<IssuerPair, Error> {
         let file = || self.issuer_file.clone();
         let domain = self.trust_domain.as_deref().unwrap_or("cluster.local");
         let domain = TrustDomain::new(&self.namespace, domain)?;
