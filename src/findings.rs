@@ -14,6 +14,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verbs;
 mod view;
 mod webhook;
 

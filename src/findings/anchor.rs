@@ -8,6 +8,7 @@ use crate::{
 use super::{
     Code, Finding, Severity,
     text::{end, named, some_of, span},
+    verbs,
     view::View,
 };
 
@@ -114,7 +115,10 @@ fn lifetime_of(view: &View<'_>, anchor: &Certificate) -> Option<Finding> {
             .next("add a new trust anchor beside it, then an issuer under the new one, then restart identity"),
         Code::AnchorExpiredUnused => expired_unused(view, &asked, finding),
         Code::AnchorNotYetValid => finding.next("check the clock of the machine that made it, or make it again"),
-        _ => finding.next("plan a rotation: add a new anchor beside it, swap the issuer, then remove the old anchor"),
+        _ => finding.next(verbs::new_anchor(
+            view,
+            "plan a rotation: add a new anchor beside it, swap the issuer, then remove the old anchor",
+        )),
     })
 }
 

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     Code, Finding, Severity,
     text::{end, named, some_of, workload},
+    verbs,
     view::View,
 };
 
@@ -144,6 +145,7 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
     vec![
         finding
             .next("do not restart linkerd-identity or any workload yet")
+            .next_all(verbs::on_from_here(view))
             .next_all(way_back(view, by_roots, &refusing)),
     ]
 }
@@ -222,7 +224,10 @@ pub(super) fn same_subject(view: &View<'_>) -> Vec<Finding> {
     )
     .seen(format!("both are `{}`: issuer {}, anchor {}", issuer.subject(), named(issuer), named(anchor)))
     .seen("identity and proxies tell them apart by their keys; what goes by names takes one for the other")
-    .next("give the next issuer a subject of its own, such as `identity.linkerd.cluster.local`");
+    .next(verbs::new_issuer(
+        view,
+        "give the next issuer a subject of its own, such as `identity.linkerd.cluster.local`",
+    ));
     vec![finding]
 }
 
@@ -271,7 +276,7 @@ pub(super) fn algorithm(view: &View<'_>) -> Vec<Finding> {
         issuer.signature()
     ))
     .seen(who)
-    .next("make an issuer with an ECDSA P-256 key and put it into the Secret");
+    .next(verbs::new_issuer(view, "make an issuer with an ECDSA P-256 key and put it into the Secret"));
     vec![finding]
 }
 

@@ -11,6 +11,7 @@ use crate::{
 use super::{
     Code, Finding, Severity,
     text::{count, end, moment, named, restart, some_of, some_of_many, workload},
+    verbs,
     view::View,
     webhook::was_not_asked,
 };
@@ -50,6 +51,7 @@ pub(super) fn stale(view: &View<'_>) -> Vec<Finding> {
     stale.extend(before);
     let finding = Finding::new(Code::StaleBundle, Severity::Warning, view.roots_place(), summary)
         .seen_all(some_of(lines))
+        .next_all(verbs::on_from_here(view))
         .next("restart the control plane first (identity, then the injector), then these workloads:")
         .next_all(some_of(restarts(&stale)));
     vec![finding]
@@ -304,7 +306,8 @@ pub(super) fn linked_clusters(view: &View<'_>) -> Vec<Finding> {
     let lines = links.iter().map(|link| format!("Link {}/{} to cluster {}", link.namespace, link.name, link.target));
     let finding = Finding::new(Code::LinkedClusters, Severity::Info, "multicluster", summary)
         .seen_all(some_of(lines))
-        .next("check them too (`--context`); an anchor rotation goes through its stages in all of them together");
+        .next("check them too (`--context`)")
+        .next("an anchor rotation goes through its stages in all of them together: `rotate-anchor --linked-context CONTEXT`");
     vec![finding]
 }
 

@@ -4,6 +4,7 @@ use crate::{
     findings::{
         Code, Finding, Severity, cert_manager, identity,
         text::{end, moment, named, span},
+        verbs,
         view::View,
     },
     pki::{Certificate, lifetime::Stage},
@@ -40,9 +41,10 @@ pub(in crate::findings) fn lifetime(view: &View<'_>) -> Vec<Finding> {
         }
         _ => match view.issuer_certificate() {
             Some(certificate) => renewed_by_cert_manager(finding, certificate),
-            None => finding
-                .seen("nothing was found that renews it")
-                .next("make a new issuer under the present trust anchor and put it into the Secret"),
+            None => finding.seen("nothing was found that renews it").next(verbs::new_issuer(
+                view,
+                "make a new issuer under the present trust anchor and put it into the Secret",
+            )),
         },
     }]
 }
