@@ -20,10 +20,9 @@ impl LinkedCluster {
     ///
     /// # Errors
     /// When there is no such context, the server does not answer, or there is not one control plane.
-    pub async fn connect(connect: &Connect, link: Option<String>, now: Timestamp) -> Result<Self, Error> {
+    pub async fn connect(connect: &Connect, link: Option<String>) -> Result<Self, Error> {
         let cluster = Cluster::connect(connect).await?;
-        let what = Observe { probe: ProbeScope::None, ..Observe::default() };
-        let namespace = Box::pin(cluster.observe(&what, now)).await?.namespace;
+        let namespace = cluster.control_plane(None).await?;
         let context = cluster.about().context.clone().or_else(|| connect.context.clone()).unwrap_or_default();
         Ok(Self { context, link, cluster, namespace })
     }

@@ -155,7 +155,7 @@ async fn linked(settings: &Settings, own: &Cluster, namespace: &str) -> Result<V
     let mut linked: Vec<LinkedCluster> = Vec::new();
     for named in &settings.common.run.linked {
         let connect = Connect { context: Some(named.context.clone()), ..settings.connect.clone() };
-        let one = LinkedCluster::connect(&connect, named.link.clone(), settings.now).await?;
+        let one = LinkedCluster::connect(&connect, named.link.clone()).await?;
         if one.is_same_as(own, namespace) {
             return Err(Error::LinkedToItself(one.context().to_owned()));
         }

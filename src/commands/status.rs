@@ -100,7 +100,7 @@ impl<'a> Source<'a> {
                 let mut linked = Vec::new();
                 for named in &settings.linked {
                     let connect = Connect { context: Some(named.context.clone()), ..connect.clone() };
-                    linked.push(LinkedCluster::connect(&connect, named.link.clone(), Timestamp::now()).await?);
+                    linked.push(LinkedCluster::connect(&connect, named.link.clone()).await?);
                 }
                 Ok(Self::Cluster { cluster, linked, observe, asks_all_in_doubt })
             }

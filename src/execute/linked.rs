@@ -28,7 +28,7 @@ pub(super) async fn await_linked<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, lac
             }
             told.clone_from(&lacks);
         }
-        run.mesh.pause(LOOK).await;
+        run.rest(LOOK).await;
         run.go_on().await?;
         let scope = if lacks.iter().any(Lack::is_in_doubt) { ProbeScope::All } else { run.options.probe };
         let left = run.look(scope).await?.standing.still_lacking(&lacks);

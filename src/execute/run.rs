@@ -229,7 +229,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
     }
 
     /// Lets time pass, unless the run is asked to end.
-    async fn rest(&self, time: Duration) {
+    pub(super) async fn rest(&self, time: Duration) {
         tokio::select! {
             () = self.mesh.pause(time) => {}
             () = self.stopper.asked() => {}
