@@ -1,7 +1,5 @@
 //! Waits for linked clusters, which somebody else sees to: another run of this program there, as a rule.
 
-use std::time::Duration;
-
 use crate::{
     event::{Event, Watch},
     mesh::{Mesh, ProbeScope},
@@ -9,9 +7,6 @@ use crate::{
 };
 
 use super::{Stop, run::Run};
-
-/// Between two looks.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Waits until nothing of this is lacking any more, as long as that was allowed.
 pub(super) async fn await_linked<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, lacks: &[Lack]) -> Result<(), Stop> {
@@ -28,8 +23,7 @@ pub(super) async fn await_linked<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, lac
             }
             told.clone_from(&lacks);
         }
-        run.rest(LOOK).await;
-        run.go_on().await?;
+        run.until_next_look().await?;
         let scope = if lacks.iter().any(Lack::is_in_doubt) { ProbeScope::All } else { run.options.probe };
         let left = run.look(scope).await?.standing.still_lacking(&lacks);
         if left.is_empty() {

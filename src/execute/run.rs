@@ -223,13 +223,18 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             if !std::mem::replace(&mut told, true) {
                 self.tell(&Event::Waiting(format!("the owner of {}", write.object())));
             }
-            self.rest(LOOK).await;
-            self.go_on().await?;
+            self.until_next_look().await?;
         }
     }
 
+    /// Lets time pass between two looks at what somebody else has to do, and keeps the lock.
+    pub(super) async fn until_next_look(&self) -> Result<(), Stop> {
+        self.rest(LOOK).await;
+        self.go_on().await
+    }
+
     /// Lets time pass, unless the run is asked to end.
-    pub(super) async fn rest(&self, time: Duration) {
+    async fn rest(&self, time: Duration) {
         tokio::select! {
             () = self.mesh.pause(time) => {}
             () = self.stopper.asked() => {}
@@ -245,8 +250,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             if waited.unsigned_abs() >= self.options.hold {
                 return Err(Stop::Held(holds));
             }
-            self.rest(LOOK).await;
-            self.go_on().await?;
+            self.until_next_look().await?;
             if !matches!(next(&self.look(self.options.probe).await?.standing, request), Next::Hold(still) if still == holds)
             {
                 return Ok(());

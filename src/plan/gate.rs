@@ -78,14 +78,8 @@ pub(super) fn is_broken(standing: &Standing) -> bool {
 /// anchors.
 fn refused(standing: &Standing, possible: &[&Certificate], at: Timestamp, newcomers: bool) -> BTreeSet<Pair> {
     let (presenting, verifying) = sides(standing, at, newcomers);
-    let mut pairs = BTreeSet::new();
-    for (verifier, trusts) in &verifying {
-        for (presenter, presents) in &presenting {
-            if !accepts((standing, possible), trusts, presents, at) {
-                pairs.insert(Pair { presents: presenter.clone(), refuses: verifier.clone() });
-            }
-        }
-    }
+    let refused = refusing((standing, possible), &presenting, &verifying, at);
+    let mut pairs: BTreeSet<Pair> = refused.into_iter().map(|(presents, refuses)| Pair { presents, refuses }).collect();
     if !identity_accepts(standing, at) {
         pairs.insert(Pair { presents: Side::IssuerSecret, refuses: Side::Identity });
     }

@@ -4,11 +4,11 @@
 //! gate waits for it, and somebody else has to restart it. The control plane stands outside of all selections, since
 //! what it gives to new pods decides what every other restart brings.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use kube::core::{Selector, SelectorExt as _};
 
-use crate::{mesh::Obstacle, snapshot::WorkloadRef};
+use crate::mesh::Obstacle;
 
 use super::{Party, Standing};
 
@@ -91,17 +91,14 @@ impl Selection {
 
 impl Which {
     fn names(&self, party: &Party) -> bool {
-        self.is(&party.who, &party.labels)
-    }
-
-    fn is(&self, who: &WorkloadRef, labels: &BTreeMap<String, String>) -> bool {
+        let who = &party.who;
         match self {
             Self::Place { namespace, kind, name } => {
                 *namespace == who.namespace
                     && kind.as_ref().is_none_or(|kind| kind.eq_ignore_ascii_case(&who.kind))
                     && name.as_ref().is_none_or(|name| *name == who.name)
             }
-            Self::Labels(selector) => selector.matches(labels),
+            Self::Labels(selector) => selector.matches(&party.labels),
         }
     }
 }

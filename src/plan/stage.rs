@@ -19,11 +19,7 @@ impl Step {
     /// The stage that it belongs to; copies follow in each.
     pub fn stage(&self) -> Option<Stage> {
         match self {
-            Self::TrustRoots { why, .. } | Self::Restart { why, .. } => Some(match why {
-                Why::Extend => Stage::Extend,
-                Why::Refresh => Stage::Refresh,
-                Why::Trim => Stage::Trim,
-            }),
+            Self::TrustRoots { why, .. } | Self::Restart { why, .. } => Some(why.stage()),
             // What is awaited of others belongs to the stage that it is in the way of.
             Self::AwaitLinked { why: Why::Trim, .. } => Some(Stage::Trim),
             Self::Issuer { .. } | Self::AwaitIssuer { .. } | Self::AwaitLinked { .. } => Some(Stage::Swap),
@@ -33,13 +29,31 @@ impl Step {
     }
 }
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Why {
+    /// The stage that it is a reason of.
+    pub fn stage(self) -> Stage {
+        match self {
+            Self::Extend => Stage::Extend,
+            Self::Refresh => Stage::Refresh,
+            Self::Trim => Stage::Trim,
+        }
+    }
+}
+
+impl Stage {
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Extend => "extend",
             Self::Swap => "swap",
             Self::Refresh => "refresh",
             Self::Trim => "trim",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     mesh::Copy,
-    pki::{Certificate, verify},
+    pki::{Bundle, Certificate, verify},
 };
 
 use super::{
@@ -135,14 +135,8 @@ pub(super) fn all_present(standing: &Standing, issuer: &Certificate) -> bool {
 
 /// 1. The trust roots hold the new anchor beside every anchor that something alive depends on.
 fn extend(standing: &Standing, anchor: &Certificate) -> Option<Step> {
-    let mut anchors = standing.roots.clone();
-    let missing: Vec<Certificate> =
-        standing.in_use().into_iter().chain([anchor]).filter(|one| !standing.roots.contains(one)).cloned().collect();
-    for one in missing {
-        if !anchors.contains(&one) {
-            anchors.push(one);
-        }
-    }
+    let needed = standing.roots.iter().chain(standing.in_use()).chain([anchor]);
+    let anchors = Bundle::of(needed.cloned()).each_once();
     let complete = anchors.len() == standing.roots.len() && standing.roots_load;
     (!complete).then_some(Step::TrustRoots { anchors, why: Why::Extend })
 }

@@ -39,10 +39,7 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
                 Undo::Restore(_) | Undo::Nothing => AGAIN.to_owned(),
             }],
         ),
-        Stop::Refused(refusal) => match &**refusal {
-            Refusal::Linked(lacks) => (linked::evidence(lacks), linked::instead(lacks)),
-            other => (refused(other), vec![instead(other).to_owned()]),
-        },
+        Stop::Refused(refusal) => (refused(refusal), instead(refusal)),
         Stop::Held(holds) => (self::holds(holds, MOST_HOLDS), vec![held(holds).to_owned()]),
         Stop::Unready(report) => (dry_run::refused(report), dry_run::instead(report)),
         Stop::Rollout { .. } => (
@@ -134,15 +131,15 @@ fn refused(refusal: &Refusal) -> Vec<String> {
     }
 }
 
-fn instead(refusal: &Refusal) -> &'static str {
-    match refusal {
+fn instead(refusal: &Refusal) -> Vec<String> {
+    let one = match refusal {
+        Refusal::Linked(lacks) => return linked::instead(lacks),
         Refusal::NoKeyFor { .. } => "bring that anchor's key, or an issuer that it signed",
         Refusal::AnchorRotation { .. } => "finish it with `rotate-anchor` first",
         Refusal::Outside(_) => {
             "give them the new anchor, then say so by name with --answer-for; a linked cluster can be read instead, with \
              --linked-context"
         }
-        Refusal::Linked(_) => AGAIN,
         Refusal::Owned { takes_values: true, .. } => {
             "--emit DIR writes the values for each stage and waits until they have arrived; --edit-owned writes here all \
              the same"
@@ -152,5 +149,6 @@ fn instead(refusal: &Refusal) -> &'static str {
             "`check` says what stands in the way; where proxies refuse each other already, --accept-refusals goes on"
         }
         Refusal::Unseen(_) | Refusal::Unfit(_) => "`check` says more",
-    }
+    };
+    vec![one.to_owned()]
 }

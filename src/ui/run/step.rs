@@ -1,6 +1,6 @@
 use crate::{
     mesh::Copy,
-    pki::Certificate,
+    pki::{Bundle, Certificate},
     plan::{Lack, Step, Wait, Why},
     snapshot::WorkloadRef,
 };
@@ -8,7 +8,7 @@ use crate::{
 /// The stage that a step belongs to.
 pub(super) fn stage(step: &Step) -> &'static str {
     match step {
-        Step::TrustRoots { why, .. } | Step::Restart { why, .. } => of(*why),
+        Step::TrustRoots { why, .. } | Step::Restart { why, .. } => why.stage().word(),
         Step::Copy(_) => "copy",
         Step::Issuer { .. } | Step::AwaitIssuer { .. } => "swap",
         Step::AwaitLinked { .. } => "gate",
@@ -16,17 +16,9 @@ pub(super) fn stage(step: &Step) -> &'static str {
     }
 }
 
-fn of(why: Why) -> &'static str {
-    match why {
-        Why::Extend => "extend",
-        Why::Refresh => "refresh",
-        Why::Trim => "trim",
-    }
-}
-
 /// The stage in which somebody else is waited for.
 pub(super) fn stage_of_wait(wait: &Wait) -> &'static str {
-    wait.holds.first().map_or("", |hold| of(hold.why))
+    wait.holds.first().map_or("", |hold| hold.why.stage().word())
 }
 
 /// What somebody else has to do, in one sentence.
@@ -72,12 +64,7 @@ pub(super) fn brief(step: &Step, done: usize) -> String {
 
 /// What linked clusters are waited for.
 fn linked(lacks: &[Lack], why: Why) -> String {
-    let mut anchors: Vec<Certificate> = Vec::new();
-    for lack in lacks {
-        if !anchors.contains(&lack.anchor) {
-            anchors.push(lack.anchor.clone());
-        }
-    }
+    let anchors = Bundle::of(lacks.iter().map(|lack| lack.anchor.clone())).each_once();
     match why {
         Why::Extend => format!("wait until {} trusts {}", clusters(lacks), all(&anchors)),
         Why::Refresh | Why::Trim => {
