@@ -1,7 +1,10 @@
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use jiff::Timestamp;
 
-use crate::{mesh::ProbeScope, snapshot};
+use crate::{
+    mesh::ProbeScope,
+    snapshot::{self, Snapshot},
+};
 
 use super::{Cluster, Connect, Error, Observe};
 
@@ -37,9 +40,20 @@ impl LinkedCluster {
         &self.context
     }
 
-    /// Reads these, all at once. What cannot be read now says so, and may be there again at the next look.
-    pub async fn read_all(linked: &[Self], scope: ProbeScope, taken_at: Timestamp) -> Vec<snapshot::LinkedCluster> {
-        join_all(linked.iter().map(|one| one.read(scope, taken_at))).await
+    /// Reads a cluster, and these with it, all at once. What of these cannot be read now says so, and may be there again
+    /// at the next look.
+    ///
+    /// # Errors
+    /// When the cluster itself cannot be read.
+    pub async fn observe(
+        own: &Cluster,
+        linked: &[Self],
+        what: &Observe,
+        taken_at: Timestamp,
+    ) -> Result<Snapshot, Error> {
+        let others = join_all(linked.iter().map(|one| one.read(what.probe, taken_at)));
+        let (snapshot, linked) = join(Box::pin(own.observe(what, taken_at)), others).await;
+        Ok(Snapshot { linked, ..snapshot? })
     }
 
     async fn read(&self, scope: ProbeScope, taken_at: Timestamp) -> snapshot::LinkedCluster {

@@ -88,9 +88,7 @@ impl Mesh for LiveMesh {
             Observe { control_plane_namespace: Some(self.namespace.clone()), probe: scope, ..Observe::default() };
         // Where no proxy is asked, an object is looked for, and that is one of this cluster.
         let linked = if scope == ProbeScope::None { &[][..] } else { &self.linked };
-        let (snapshot, linked) =
-            futures::join!(self.cluster.observe(&what, self.now()), LinkedCluster::read_all(linked, scope, self.now()));
-        Ok(Snapshot { linked, ..snapshot? })
+        Ok(LinkedCluster::observe(&self.cluster, linked, &what, self.now()).await?)
     }
 
     async fn rollouts(&self, of: &[WorkloadRef]) -> Result<Vec<Rollout>, Fault> {

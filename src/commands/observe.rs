@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
-    cli::{ClusterArgs, ProbeArg},
-    cluster::{Cluster, Connect, Observe},
+    cli::{ClusterArgs, LinkedArg, ProbeArg},
+    cluster::{Cluster, Connect, LinkedCluster, Observe},
     error::Error,
     mesh::ProbeScope,
     snapshot::{SCHEMA_VERSION, Snapshot},
     ui::Ui,
 };
+
+use super::interrupt::Interrupts;
 
 /// Where to read.
 #[derive(Debug)]
@@ -56,14 +58,15 @@ impl Origin {
         };
         let _progress = ui.progress("reading the mesh");
         // Boxed: a reading of everything at once is a large future.
-        let reading = Box::pin(async { Cluster::connect(connect).await?.observe(observe, now).await });
-        tokio::select! {
-            // In this order: Ctrl-C is listened to before the first request goes out.
-            biased;
-            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
-            snapshot = reading => Ok(snapshot?),
-        }
+        let reading = Box::pin(async { Ok(Cluster::connect(connect).await?.observe(observe, now).await?) });
+        Interrupts::new()?.or(reading).await
     }
+}
+
+/// Reaches a linked cluster that was named, as whom its own is reached.
+pub(super) async fn link(connect: &Connect, named: &LinkedArg) -> Result<LinkedCluster, Error> {
+    let connect = Connect { context: Some(named.context.clone()), ..connect.clone() };
+    Ok(LinkedCluster::connect(&connect, named.link.clone()).await?)
 }
 
 /// How to reach the cluster that the arguments name.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::{ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, TrimArg},
+    cli::{ProbeArg, Rehearsal, RehearseArgs, TrimArg},
     cluster::{Cluster, Connect, LiveMesh},
     error::Error,
     event::{Answer, Event, Watch},
@@ -63,25 +63,25 @@ impl Settings {
             Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
             Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
         };
-        let RehearseRotation { snapshot, interactive, faults, trim, patient, max_parallel, .. } = rotation;
-        let RehearseRotation { live, selection, leave, probe, cluster, .. } = rotation;
-        let probe = if probe == ProbeArg::All || patient { ProbeScope::All } else { ProbeScope::Sample };
+        let (patient, cluster) = (rotation.patient, rotation.cluster);
+        let all = rotation.probe == ProbeArg::All || patient;
+        let probe = if all { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
-            model: match snapshot {
+            model: match rotation.snapshot {
                 Some(file) => Model::Saved(file),
-                None if live || cluster.names_one() => {
+                None if rotation.live || cluster.names_one() => {
                     Model::Live(observe::connect(&cluster), cluster.linkerd_namespace)
                 }
                 None => Model::Example,
             },
-            faults,
-            trim: if trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
+            faults: rotation.faults,
+            trim: if rotation.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
             patient,
-            selection: selection.selection(),
-            leave: leave.into_iter().collect(),
-            interactive,
-            options: Options { probe, at_once: max_parallel.max(1), ..Options::default() },
+            selection: rotation.selection.selection(),
+            leave: rotation.leave.into_iter().collect(),
+            interactive: rotation.interactive,
+            options: Options { probe, at_once: rotation.max_parallel.max(1), ..Options::default() },
         }
     }
 }
@@ -101,12 +101,7 @@ impl Model {
             let mesh = LiveMesh::new(cluster, namespace);
             Ok((mesh.observe(probe).await?, mesh.rollouts(&[]).await?))
         };
-        tokio::select! {
-            // In this order: Ctrl-C is listened to before the first request goes out.
-            biased;
-            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
-            read = Box::pin(reading) => read,
-        }
+        Interrupts::new()?.or(Box::pin(reading)).await
     }
 }
 

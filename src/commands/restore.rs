@@ -61,7 +61,7 @@ pub(super) async fn restore(settings: Settings, ui: &Ui) -> Result<ExitStatus, E
     let look = interrupts.or(Box::pin(look(&settings, &backup, ui))).await?;
     settings.run.check_selection(&look.standing)?;
     ui.data(&shown(&backup, Some(&look.standing), settings.now).table(ui.stdout()))?;
-    if let Some(refusal) = rotate::refused_beforehand(&settings.run, &look.snapshot, ui) {
+    if let Some(refusal) = rotate::refused_beforehand(&settings.run, &look, ui) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
         return Ok(ExitStatus::Gate);
     }

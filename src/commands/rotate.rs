@@ -15,7 +15,7 @@ mod told;
 use std::ops::ControlFlow;
 
 use crate::{
-    cluster::{Cluster, Connect, LinkedCluster, LiveMesh},
+    cluster::{Cluster, LinkedCluster, LiveMesh},
     error::Error,
     execute::Stop,
     exit::ExitStatus,
@@ -27,7 +27,7 @@ use crate::{
 
 use self::run::{Ready, run, state_folder};
 pub(super) use self::{materials::Gathered, place::suggestion, settings::Settings};
-use super::interrupt::Interrupts;
+use super::{interrupt::Interrupts, observe::link};
 
 /// Rotates.
 pub(super) async fn rotate(mut settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
@@ -63,7 +63,7 @@ async fn prepare(settings: &mut Settings, ui: &Ui) -> Result<ControlFlow<ExitSta
         ui.data(&text)?;
         return Ok(ControlFlow::Break(ExitStatus::Fine));
     }
-    if let Some(refusal) = refused_beforehand(settings, &look.snapshot, ui) {
+    if let Some(refusal) = refused_beforehand(settings, &look, ui) {
         ui.stopped(&Stop::Refused(Box::new(refusal)));
         return Ok(ControlFlow::Break(ExitStatus::Gate));
     }
@@ -152,10 +152,9 @@ pub(super) async fn reach(settings: &Settings, ui: &Ui) -> Result<LiveMesh, Erro
 
 /// Reaches the linked clusters that were named, as whom this one is reached.
 async fn linked(settings: &Settings, own: &Cluster, namespace: &str) -> Result<Vec<LinkedCluster>, Error> {
-    let mut linked: Vec<LinkedCluster> = Vec::new();
+    let mut linked = Vec::new();
     for named in &settings.common.run.linked {
-        let connect = Connect { context: Some(named.context.clone()), ..settings.connect.clone() };
-        let one = LinkedCluster::connect(&connect, named.link.clone()).await?;
+        let one = link(&settings.connect, named).await?;
         if one.is_same_as(own, namespace) {
             return Err(Error::LinkedToItself(one.context().to_owned()));
         }
@@ -174,11 +173,12 @@ pub(super) async fn look(mesh: LiveMesh, ui: &Ui) -> Result<Look, Error> {
 }
 
 /// What no plan can work with: sources that are hidden, and objects that somebody else would write back.
-pub(super) fn refused_beforehand(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Option<Refusal> {
+pub(super) fn refused_beforehand(settings: &Settings, look: &Look, ui: &Ui) -> Option<Refusal> {
+    let snapshot = &look.snapshot;
     if let Some(refusal) = owned::refused(settings, snapshot, ui) {
         return Some(refusal);
     }
-    if let Some(context) = Standing::of(snapshot, &[]).strangers().first() {
+    if let Some(context) = look.standing.strangers().first() {
         return Some(Refusal::Unfit(format!(
             "the cluster of context {context} trusts none of this mesh's anchors, so it is not one that is linked with it"
         )));

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{LinkedArg, ProbeArg, StatusArgs, StatusFormat},
-    cluster::{Cluster, Connect, LinkedCluster, LiveMesh, Observe},
+    cluster::{Cluster, LinkedCluster, LiveMesh, Observe},
     error::Error,
     exit::ExitStatus,
     inventory::Tree,
@@ -22,7 +22,8 @@ use crate::{
 
 use super::{
     check::scope,
-    observe::{Origin, read_file},
+    interrupt::Interrupts,
+    observe::{Origin, link, read_file},
 };
 
 /// What `status` needs to know.
@@ -65,12 +66,8 @@ pub(super) async fn status(settings: Settings, ui: &Ui) -> Result<ExitStatus, Er
     }
     let seen = {
         let _progress = ui.progress("reading the mesh");
-        tokio::select! {
-            // In this order: Ctrl-C is listened to before the first request goes out.
-            biased;
-            _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
-            seen = async { Box::pin(Source::open(&settings).await?.read()).await } => seen?,
-        }
+        let reading = async { Box::pin(Source::open(&settings).await?.read()).await };
+        Interrupts::new()?.or(reading).await?
     };
     ui.data(&shown(&seen, &settings, ui.stdout())?)?;
     Ok(ExitStatus::Fine)
@@ -99,8 +96,7 @@ impl<'a> Source<'a> {
                 let cluster = Box::new(Cluster::connect(connect).await?);
                 let mut linked = Vec::new();
                 for named in &settings.linked {
-                    let connect = Connect { context: Some(named.context.clone()), ..connect.clone() };
-                    linked.push(LinkedCluster::connect(&connect, named.link.clone()).await?);
+                    linked.push(link(connect, named).await?);
                 }
                 Ok(Self::Cluster { cluster, linked, observe, asks_all_in_doubt })
             }
@@ -126,9 +122,7 @@ impl<'a> Source<'a> {
 
 async fn look(cluster: &Cluster, linked: &[LinkedCluster], observe: &Observe) -> Result<Seen, Error> {
     let now = Timestamp::now();
-    let (snapshot, linked) =
-        futures::join!(Box::pin(cluster.observe(observe, now)), LinkedCluster::read_all(linked, observe.probe, now));
-    let snapshot = Snapshot { linked, ..snapshot? };
+    let snapshot = Box::pin(LinkedCluster::observe(cluster, linked, observe, now)).await?;
     let workloads = snapshot.mesh.found().map_or(&[][..], |mesh| &mesh.workloads);
     let workloads: Vec<_> = workloads.iter().map(crate::snapshot::Workload::key).collect();
     if workloads.is_empty() {
