@@ -57,6 +57,14 @@ impl Target {
         std::env::var_os("LINKERD_CERTS_TEST_CONTEXT").is_some()
     }
 
+    /// Whether to skip what only the lab can do, which is said.
+    pub fn is_given_and(what_is_the_labs: &str) -> bool {
+        if Self::is_given() {
+            println!("A context is given: {what_is_the_labs}.");
+        }
+        Self::is_given()
+    }
+
     /// The live side of the port, without the binary around it.
     pub async fn live(&self) -> Result<LiveMesh> {
         let connect =
