@@ -8,6 +8,7 @@
 //! [`gate()`] is the safety invariant: every chain that is presented verifies against every bundle that is loaded, now
 //! and for a leaf's lifetime. It knows nothing of the order of steps, so it does not depend on that order being right.
 
+mod ailment;
 mod due;
 mod effect;
 mod gate;
@@ -16,6 +17,7 @@ mod outlook;
 mod owned;
 mod progress;
 mod reach;
+mod recover;
 mod request;
 mod selection;
 mod stage;
@@ -26,6 +28,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use ailment::{Ailment, Need, ailments, need};
 pub use due::{Cause, Due, due};
 pub use gate::{Pair, gate};
 pub use linked::{Evidence, Lack, Linked};

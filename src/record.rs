@@ -71,6 +71,8 @@ pub enum Operation {
     IssuerRotation,
     /// Both, back to those of a backup.
     Restore,
+    /// What it takes for identity to sign again.
+    Recovery,
 }
 
 /// Which mesh.
@@ -230,6 +232,7 @@ impl Record {
             Goal::Anchor => Operation::TrustAnchorRotation,
             Goal::Issuer => Operation::IssuerRotation,
             Goal::Back => Operation::Restore,
+            Goal::Recover => Operation::Recovery,
         };
         let verified = report.rows.iter().map(|row| Verified {
             about: row.about.to_string(),

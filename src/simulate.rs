@@ -3,6 +3,7 @@
 //! Its time is its own: a pause makes everything happen that falls into it, in order, and after each happening every
 //! pair of live proxies is tried. So a day of waiting takes milliseconds, and a moment of refusal is not missed.
 
+mod broken;
 mod example;
 mod fault;
 mod identity;
@@ -17,10 +18,11 @@ mod time;
 mod workload;
 mod world;
 
+pub use broken::Broken;
 pub use example::example;
 pub use fault::Fault;
 pub use likeness::NoLikeness;
-pub use materials::Made;
+pub use materials::{Made, Remedy};
 pub use port::Simulation;
 pub use sign::NotSigned;
 pub use world::{Refused, World};

@@ -43,6 +43,9 @@ impl Notes {
             Goal::Anchor => ("TrustAnchorRotationStarted", "the trust anchor and the issuer under it"),
             Goal::Issuer => ("IssuerRotationStarted", "the identity issuer"),
             Goal::Back => ("RestoreStarted", "trust anchor and identity issuer back to those of a backup"),
+            Goal::Recover => {
+                ("RecoveryStarted", "what it takes for identity to sign again and for every leaf to be new")
+            }
         };
         let stage = self.stage.map(|stage| format!(", from stage {stage} on")).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
@@ -63,7 +66,13 @@ impl Notes {
         if !self.begun || matches!(ended, Err(Stop::Fault(Fault::Lost(_)))) {
             return;
         }
+        let is_recovery = self.goal == Goal::Recover;
         match ended {
+            Ok(done) if is_recovery => {
+                let left: Vec<String> = done.left.iter().map(|hold| hold.workload.to_string()).collect();
+                let but = if left.is_empty() { String::new() } else { format!(", but for {}", left.join(", ")) };
+                mesh.note("RecoveryFinished", &format!("identity signs, and every leaf is new{but}")).await;
+            }
             Ok(done) if done.trusting_old.is_empty() => mesh.note("RotationFinished", "the rotation is complete").await,
             Ok(done) => {
                 let message = format!(
@@ -74,7 +83,7 @@ impl Notes {
             }
             Err(stop) => {
                 let message = format!("{}; the same command goes on from here", why(stop));
-                mesh.note("RotationStopped", &message).await;
+                mesh.note(if is_recovery { "RecoveryStopped" } else { "RotationStopped" }, &message).await;
             }
         }
     }

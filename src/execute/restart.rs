@@ -45,6 +45,7 @@ pub(super) async fn restart<M: Mesh, W: Watch>(
     }
     let mut waiting: VecDeque<&WorkloadRef> = workloads.iter().collect();
     let mut rolling: Vec<Rolling> = Vec::new();
+    let mut late: Option<Stop> = None;
     while !(waiting.is_empty() && rolling.is_empty()) {
         while rolling.len() < run.options.at_once.max(1) {
             let Some(workload) = waiting.pop_front() else { break };
@@ -56,17 +57,24 @@ pub(super) async fn restart<M: Mesh, W: Watch>(
         run.mesh.pause(LOOK).await;
         let asked: Vec<WorkloadRef> = rolling.iter().map(|one| one.workload.clone()).collect();
         let rollouts = run.mesh.rollouts(&asked).await?;
-        settle(run, &mut rolling, &rollouts)?;
+        if let Some(stop) = settle(run, &mut rolling, &rollouts) {
+            // In a rotation nothing is lost by stopping here. Where everything is down, the others are brought back.
+            if why != Why::Mend {
+                return Err(stop);
+            }
+            late.get_or_insert(stop);
+        }
     }
-    Ok(())
+    late.map_or(Ok(()), Err)
 }
 
-/// Takes out what is complete; a workload that is gone needs nothing more.
+/// Takes out what is complete, and what is late; says of the first late one why. A workload that is gone needs nothing
+/// more.
 fn settle<M: Mesh, W: Watch>(
     run: &mut Run<'_, M, W>,
     rolling: &mut Vec<Rolling>,
     rollouts: &[Rollout],
-) -> Result<(), Stop> {
+) -> Option<Stop> {
     let now = run.mesh.now();
     let mut late = None;
     rolling.retain(|one| {
@@ -76,13 +84,14 @@ fn settle<M: Mesh, W: Watch>(
             run.tell(&Event::Restarted(one.workload.clone(), took));
             return false;
         }
-        if took >= run.options.rollout_deadline && late.is_none() {
+        let is_late = took >= run.options.rollout_deadline;
+        if is_late && late.is_none() {
             let trouble = rollout.and_then(|rollout| rollout.trouble.clone());
             late = Some(Stop::Rollout { workload: one.workload.clone(), after: run.options.rollout_deadline, trouble });
         }
-        true
+        !is_late
     });
-    late.map_or(Ok(()), Err)
+    late
 }
 
 /// Waits until the injector would give a new pod this bundle.

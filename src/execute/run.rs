@@ -269,7 +269,7 @@ fn is_in_doubt(standing: &Standing, decided: &Next) -> bool {
         party.is_some_and(|party| unasked(party) && !party.presents.iter().any(old))
     };
     match decided {
-        Next::Do(Step::Restart { workloads, why: Why::Refresh }) => workloads.iter().any(only_unasked),
+        Next::Do(Step::Restart { workloads, why: Why::Refresh | Why::Mend }) => workloads.iter().any(only_unasked),
         Next::Do(Step::AwaitLinked { lacks, .. }) => lacks.iter().any(Lack::is_in_doubt),
         Next::Refuse(Refusal::Breaks(..)) | Next::Hold(_) => standing.parties.iter().any(unasked),
         _ => false,

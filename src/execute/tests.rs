@@ -4,6 +4,7 @@ mod handed_over;
 mod linked;
 mod notes;
 mod random;
+mod recover;
 mod restore;
 mod selection;
 

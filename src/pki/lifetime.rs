@@ -94,6 +94,11 @@ impl Lifetime {
         self.not_before <= now && now <= self.not_after
     }
 
+    /// Whether its last moment is over at `now`.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        now > self.not_after
+    }
+
     /// The moment nearest to `now` at which it is valid. Of a certificate that ends before it begins, its end.
     pub fn nearest(&self, now: Timestamp) -> Timestamp {
         now.max(self.not_before).min(self.not_after)
@@ -107,7 +112,7 @@ impl Lifetime {
     /// Where it stands at `now`.
     pub fn stage(&self, now: Timestamp, thresholds: &Thresholds) -> Stage {
         let left = self.left(now);
-        if now > self.not_after {
+        if self.has_ended(now) {
             Stage::Expired
         } else if now < self.not_before {
             Stage::NotYetValid

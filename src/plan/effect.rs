@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::pki::{Certificate, Fingerprint};
+use crate::pki::{Certificate, Fingerprint, verify};
 
-use super::{Party, Presents, Standing, Step, Trusts};
+use super::{Party, Presents, Standing, Step, Trusts, ailment, gate::LEAF};
 
 impl Standing {
     /// The standing after `step`.
@@ -29,7 +29,7 @@ impl Standing {
             }
             Step::Issuer { chain } => {
                 after.issuer.clone_from(chain);
-                (after.issuer_is_ours, after.roots_after_issuer) = (true, false);
+                (after.issuer_is_ours, after.roots_after_issuer, after.issuer_loads) = (true, false, true);
             }
             Step::AwaitIssuer { chain } => after.serving = Some(chain.clone()),
             Step::Restart { workloads, .. } => {
@@ -38,6 +38,7 @@ impl Standing {
                     if party.component.as_deref() == Some("identity") {
                         after.identity_trusts = Trusts::Anchors(self.roots.clone());
                         after.serving = Some(self.issuer.clone());
+                        after.identity_runs = true;
                     }
                 }
             }
@@ -60,9 +61,27 @@ impl Standing {
         after
     }
 
+    /// The standing a leaf's lifetime later if nothing is done: who takes what identity signs has a new leaf by then, and
+    /// all others have none.
+    pub(super) fn a_day_later(&self) -> Self {
+        let mut later = Self { at: self.at + LEAF, ..self.clone() };
+        let signed = self.serving.as_ref().filter(|_| ailment::signs(self) && ailment::signs(&later));
+        for party in &mut later.parties {
+            let takes = |chain: &[Certificate]| {
+                party.trusts.iter().all(|trusts| {
+                    matches!(trusts, Trusts::Anchors(anchors) if verify::issuer_as_proxy(chain, anchors, self.at + LEAF).is_ok())
+                })
+            };
+            let leaf = signed.filter(|chain| takes(chain)).cloned().map(Presents::Issuer);
+            party.presents = leaf.into_iter().collect();
+        }
+        later
+    }
+
     fn renew(&self, party: &mut Party) {
         party.trusts = vec![Trusts::Anchors(self.roots.clone())];
         party.presents = vec![self.signed_now()];
+        party.until = None;
     }
 
     /// The issuer under a leaf that is asked for now.

@@ -9,11 +9,11 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
-use super::{Presents, Standing, Step, Trusts};
+use super::{Party, Presents, Standing, Step, Trusts};
 
 /// The lifetime of a leaf where nobody set another (linkerd2, charts/linkerd-control-plane/values.yaml,
 /// `identity.issuer.issuanceLifetime`).
-const LEAF: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const LEAF: SignedDuration = SignedDuration::from_hours(24);
 
 /// Two of which one would refuse the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +61,29 @@ pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
         broken.extend(refused_across(&after, &possible, at).into_iter().filter(|pair| !before.contains(pair)));
     }
     if broken.is_empty() { Ok(()) } else { Err(broken.into_iter().collect()) }
+}
+
+/// Whether `step` would break a pair that still works in a day if nothing is done. What is bound to fail by then, since
+/// its leaf ends and identity signs no other, or none that it takes, is no reason to leave a mesh as it is.
+pub(super) fn breaks_what_lasts(standing: &Standing, step: &Step) -> bool {
+    let (before, after) = (standing.a_day_later(), standing.after(step).a_day_later());
+    !working(&before).is_subset(&working(&after))
+}
+
+/// Every pair of workloads of which one accepts all that the other presents.
+fn working(standing: &Standing) -> BTreeSet<(&WorkloadRef, &WorkloadRef)> {
+    let accepted = |presents: &Presents, trusts: &Trusts| match (presents, trusts) {
+        (Presents::Issuer(chain), Trusts::Anchors(anchors)) => {
+            verify::issuer_as_proxy(chain, anchors, standing.at).is_ok()
+        }
+        _ => false,
+    };
+    let works = |one: &Party, other: &Party| {
+        !one.presents.is_empty()
+            && one.presents.iter().all(|presents| other.trusts.iter().all(|trusts| accepted(presents, trusts)))
+    };
+    let pairs = standing.parties.iter().flat_map(|one| standing.parties.iter().map(move |other| (one, other)));
+    pairs.filter(|(one, other)| works(one, other)).map(|(one, other)| (&one.who, &other.who)).collect()
 }
 
 /// Whether some pair of proxies refuses each other already, by what was seen of both.

@@ -161,7 +161,7 @@ impl Linked {
                     }
                 }
             }
-            Why::Refresh | Why::Trim => {
+            Why::Refresh | Why::Trim | Why::Mend => {
                 there.issuer.clear();
                 there.serving = None;
                 there.parties.iter_mut().for_each(|party| party.presents.clear());
@@ -195,7 +195,7 @@ impl Standing {
     pub fn still_lacking(&self, lacks: &[Lack]) -> Vec<Lack> {
         let again = |lack: &Lack| match lack.why {
             Why::Extend => self.lacking_trust(&lack.anchor),
-            Why::Refresh | Why::Trim => self.depending_on([&lack.anchor]),
+            Why::Refresh | Why::Trim | Why::Mend => self.depending_on([&lack.anchor]),
         };
         lacks.iter().flat_map(|lack| again(lack).into_iter().filter(|one| one.cluster == lack.cluster)).collect()
     }

@@ -124,7 +124,7 @@ fn of_step(step: &Step) -> Position {
 fn of_why(why: Why) -> Position {
     match why {
         Why::Extend => Position::Extend,
-        Why::Refresh => Position::Refresh,
+        Why::Refresh | Why::Mend => Position::Refresh,
         Why::Trim => Position::Trim,
     }
 }

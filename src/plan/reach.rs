@@ -42,7 +42,7 @@ impl Reach {
     /// How far `standing` is on the way that `request` asks for.
     pub fn of(standing: &Standing, request: &Request) -> Self {
         let anchor = match (target::target(standing, &request.keep), request.goal) {
-            (_, Goal::Back) => request.materials.anchor.as_ref(),
+            (_, Goal::Back | Goal::Recover) => request.materials.anchor.as_ref(),
             (Some(Target::Towards(anchor)), _) => Some(anchor),
             (Some(Target::Rest(present)), Goal::Anchor) => request.materials.anchor.as_ref().or(Some(present)),
             (Some(Target::Rest(present)), Goal::Issuer) => Some(present),
@@ -54,6 +54,7 @@ impl Reach {
                 .first()
                 .filter(|_| anchor.is_some_and(|anchor| verify::leads_to(&standing.issuer, anchor))),
             Goal::Issuer => wanted_issuer(standing, request),
+            Goal::Recover => request.materials.issuer.as_ref().unwrap_or(&standing.issuer).first(),
         };
         let party = |party: &Party| PartyReach {
             who: party.who.clone(),
@@ -61,7 +62,7 @@ impl Reach {
             loaded: anchor.is_some_and(|anchor| party.trusts(anchor)),
             moved: match (request.goal, anchor, issuer) {
                 (Goal::Anchor | Goal::Back, Some(anchor), _) => leads_there(party, anchor),
-                (Goal::Issuer, _, Some(issuer)) => party.presents(issuer),
+                (Goal::Issuer | Goal::Recover, _, Some(issuer)) => party.presents(issuer),
                 _ => false,
             },
             trimmed: anchor.is_some_and(|anchor| party.trusts_just(std::slice::from_ref(anchor))),
@@ -81,6 +82,7 @@ impl Reach {
                 Why::Extend => party.loaded = true,
                 Why::Refresh => party.moved = true,
                 Why::Trim => party.trimmed = true,
+                Why::Mend => (party.loaded, party.moved) = (true, true),
             }
         }
     }

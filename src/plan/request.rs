@@ -41,6 +41,9 @@ pub enum Goal {
     Issuer,
     /// Anchor and issuer as they were before: those of the materials, whatever the mesh is on its way to.
     Back,
+    /// A mesh in which identity signs again and everybody accepts it: the anchor of the materials, and the issuer of the
+    /// materials, or the one in the Secret where none is given.
+    Recover,
 }
 
 /// The certificates that a plan may bring into the mesh. Their keys are elsewhere.

@@ -34,7 +34,7 @@ impl Why {
     pub fn stage(self) -> Stage {
         match self {
             Self::Extend => Stage::Extend,
-            Self::Refresh => Stage::Refresh,
+            Self::Refresh | Self::Mend => Stage::Refresh,
             Self::Trim => Stage::Trim,
         }
     }

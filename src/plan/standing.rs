@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     mesh::{Copy, FIELD_MANAGER, Obstacle, Rollout},
     pki::{Bundle, Certificate, Fingerprint, verify},
-    snapshot::{PodGroup, Snapshot, Source, Values, Workload, WorkloadRef},
+    snapshot::{IssuerSecret, PodGroup, Probe, Snapshot, Source, Values, Workload, WorkloadRef},
     trust,
 };
 
@@ -32,6 +32,12 @@ pub struct Standing {
     pub issuer_is_ours: bool,
     /// The issuer Secret's chain.
     pub issuer: Vec<Certificate>,
+    /// Whether identity could load the issuer Secret as it is laid out, with its key; of trust and time that says nothing.
+    pub issuer_loads: bool,
+    /// Whether any pod of identity is ready.
+    pub identity_runs: bool,
+    /// Anchors that stand in a copy of the trust roots, whether anything trusts them or not.
+    pub copied: Vec<Certificate>,
     /// The chain that identity signs with, where that is proven.
     pub serving: Option<Vec<Certificate>>,
     /// What the identity controller verifies issuers with.
@@ -61,6 +67,8 @@ pub struct Party {
     pub trusts: Vec<Trusts>,
     /// The distinct issuers under the leafs that its proxies present.
     pub presents: Vec<Presents>,
+    /// When the first of its leafs that were seen ends, with its issuers' ends taken into account.
+    pub until: Option<Timestamp>,
     /// Why it is not restarted, where it is not.
     pub obstacle: Option<Obstacle>,
     /// Whether it is restarted after all others of its round.
@@ -105,6 +113,9 @@ impl Standing {
             roots_are_ours,
             issuer_is_ours,
             issuer: issuer.map(|chain| chain.certificates.clone()).unwrap_or_default(),
+            issuer_loads: secret.is_some_and(loads),
+            identity_runs: snapshot.mesh.found().and_then(|mesh| mesh.component("identity")).is_some_and(is_ready),
+            copied: copied(snapshot),
             serving: serving.as_ref().map(|serving| serving.chain.to_vec()),
             identity_trusts: identity.map_or(Trusts::Unseen, |bundle| Trusts::Anchors(bundle.each_once())),
             copies: copies(snapshot),
@@ -238,6 +249,32 @@ impl Party {
     }
 }
 
+/// Whether identity finds a certificate and its key in the layout that it reads, and may sign with them.
+fn loads(secret: &IssuerSecret) -> bool {
+    secret.chain.as_ref().is_some_and(|chain| {
+        let issuer = chain.first();
+        chain.loads_in_identity && issuer.is_some_and(|one| secret.key.fits(one) && one.is_ca())
+    })
+}
+
+fn is_ready(workload: &Workload) -> bool {
+    workload.groups.iter().any(|group| group.ready > 0)
+}
+
+/// Every anchor that the next upgrade would start from, and the issuer Secret's `ca.crt`.
+fn copied(snapshot: &Snapshot) -> Vec<Certificate> {
+    let values =
+        [&snapshot.config, &snapshot.overrides].into_iter().filter_map(|source| source.found()?.anchors.as_ref());
+    let beside = snapshot.issuer.found().and_then(|secret| secret.ca.as_ref());
+    Bundle::of(values.chain(beside).flat_map(Bundle::each_once)).each_once()
+}
+
+/// When the leaf that a pod showed is over: by its own end, or by that of an issuer above it.
+fn end(probe: &Probe) -> Option<Timestamp> {
+    let chain = probe.answer.as_ref().ok()?.chain.as_ref().ok()?;
+    chain.iter().map(|one| one.lifetime().not_after).min()
+}
+
 fn copies(snapshot: &Snapshot) -> Vec<(Copy, BTreeSet<Fingerprint>, Option<Certificate>)> {
     let copy = |which, source: &Source<Values>| {
         let values = source.found()?;
@@ -269,6 +306,7 @@ fn parties(snapshot: &Snapshot, rollouts: &[Rollout], serving: Option<&trust::Se
             pods: workload.pods(),
             trusts: Vec::new(),
             presents: Vec::new(),
+            until: snapshot.probes.iter().filter(|probe| probe.workload == index).filter_map(end).min(),
             obstacle: obstacle(&key, rollouts),
             last: false,
             who: key,

@@ -71,6 +71,8 @@ pub enum Why {
     Refresh,
     /// Nothing shall trust the old anchor any more.
     Trim,
+    /// What has no leaf that works, or does not trust the anchor under which identity signs again, shall come back.
+    Mend,
 }
 
 /// A workload that the next step waits for and that cannot be restarted by us.
@@ -89,6 +91,9 @@ pub struct Hold {
 pub struct Done {
     /// What still trusts more than it needs to, and was left so as wished.
     pub trusting_old: Vec<WorkloadRef>,
+    /// What is left without a leaf or bundle that works, since it cannot be restarted by us: only of a recovery, which
+    /// does not wait for it.
+    pub left: Vec<Hold>,
 }
 
 /// Why a plan is refused. Each is told with what to do instead.

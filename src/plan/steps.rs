@@ -10,7 +10,8 @@ use super::{
     Done, Goal, Hold, Next, Party, Refusal, Request, Standing, Step, Target, Trim, Why,
     effect::fingerprints,
     gate,
-    gate::is_broken,
+    gate::{breaks_what_lasts, is_broken},
+    recover,
     target::{self, is_fresh},
 };
 
@@ -22,15 +23,23 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
         Next::Do(step) => match gate(&seen_to, &step) {
             Ok(()) => Next::Do(step),
             Err(_) if request.accept_refusals && is_broken(&seen_to) => Next::Do(step),
+            Err(_) if request.goal == Goal::Recover && !breaks_what_lasts(&seen_to, &step) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
-        Next::Done(_) => Next::Done(Done { trusting_old: trusting_more(standing) }),
+        Next::Done(_) => {
+            let back = request.materials.anchor.as_ref().filter(|_| request.goal == Goal::Recover);
+            let left = back.map(|anchor| recover::left(&seen_to, anchor)).unwrap_or_default();
+            Next::Done(Done { trusting_old: trusting_more(standing), left })
+        }
         other => other,
     }
 }
 
 /// The next step by the order alone.
 pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Refusal> {
+    if request.goal == Goal::Recover {
+        return recover::decide(standing, request);
+    }
     let Some(goal) = goal(standing, request)? else {
         return Ok(copies(standing).map_or_else(|| Next::Done(Done::default()), Next::Do));
     };
@@ -57,7 +66,7 @@ struct Destination<'a> {
 fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Destination<'a>>, Refusal> {
     let issuer = standing.issuer.first();
     match (target::target(standing, &request.keep), request.goal) {
-        (_, Goal::Back) => back(standing, request).map(Some),
+        (_, Goal::Back | Goal::Recover) => back(standing, request).map(Some),
         // The issuer came before its anchor: with that in hand there is a way on.
         (None, goal) => match brings_missing(standing, request).filter(|_| goal == Goal::Anchor) {
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),
@@ -142,7 +151,7 @@ fn extend(standing: &Standing, anchor: &Certificate) -> Option<Step> {
 }
 
 /// 2. The copies that the next `linkerd upgrade` starts from say the same.
-fn copies(standing: &Standing) -> Option<Step> {
+pub(super) fn copies(standing: &Standing) -> Option<Step> {
     let anchors = fingerprints(&standing.roots);
     // The issuer is copied once it is proven: until then an upgrade would bring the old one back, which is safe.
     let proven = standing.serving.as_ref().and_then(|chain| chain.first()) == standing.issuer.first();
@@ -227,7 +236,7 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
 
 /// Restarts what is `stale`, the control plane first and what was put last after all others, each namespace together;
 /// what cannot be restarted is waited for.
-fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Option<Next> {
+pub(super) fn round(standing: &Standing, why: Why, stale: impl Fn(&Party) -> bool) -> Option<Next> {
     let stale: Vec<&Party> = standing.parties.iter().filter(|party| stale(party)).collect();
     let first = stale.iter().filter(|party| party.obstacle.is_none()).map(|party| rank(party)).min();
     if let Some(first) = first {

@@ -50,6 +50,7 @@ impl Lines {
 fn title(record: &Record) -> &'static str {
     match record.operation {
         Operation::TrustAnchorRotation => "Rotation of the Linkerd trust anchor",
+        Operation::Recovery => "Recovery of a Linkerd mesh from expired or lost certificates",
         Operation::Restore => "Restoring of the Linkerd trust anchor and identity issuer",
         Operation::IssuerRotation => "Rotation of the Linkerd identity issuer",
     }

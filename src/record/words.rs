@@ -35,6 +35,7 @@ pub(super) fn step(step: &Step) -> String {
                 Why::Extend => "to trust the new anchor beside the old one",
                 Why::Refresh => "to have leafs of the new issuer",
                 Why::Trim => "to trust the old anchor no longer",
+                Why::Mend => "to come back with a leaf and a bundle that work",
             };
             format!("restart, {why}: {}", names(workloads))
         }

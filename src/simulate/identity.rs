@@ -110,9 +110,13 @@ impl World {
             let many = signs.len().max(1);
             signs.get(usize::try_from(self.named).unwrap_or(0) % many).copied()
         });
-        let issuer =
-            source.and_then(|(workload, pod)| self.workloads[workload].pods[pod].controller.as_ref()?.issuer.clone());
-        let valid = issuer.filter(|issuer| issuer.chain.first().is_some_and(|one| one.lifetime().contains(now)));
+        let controller = source.and_then(|(workload, pod)| self.workloads[workload].pods[pod].controller.clone());
+        let issuer = controller.and_then(|one| Some((one.issuer?, one.anchors)));
+        // It verifies its issuer before each leaf, and minds the ends of both (pkg/identity/service.go).
+        let still = |issuer: &IssuerPair, anchors: Vec<Certificate>| {
+            verify::as_identity(&issuer.chain, &Bundle::of(anchors), now).is_ok()
+        };
+        let valid = issuer.and_then(|(issuer, anchors)| still(&issuer, anchors).then_some(issuer));
         let leaf = valid.and_then(|issuer| {
             let certificate = self.signer.leaf(&issuer, &identity, now, LEAF)?;
             Some(Leaf { certificate, chain: issuer.chain })
@@ -121,9 +125,9 @@ impl World {
         let accepted = leaf.filter(|leaf| verify::issuer_as_proxy(&leaf.chain, &pod.anchors, now).is_ok());
         match accepted {
             Some(leaf) => {
-                // linkerd2-proxy, linkerd/app/core/src/identity: at 70 % of what is left.
+                // linkerd2-proxy, linkerd/proxy/identity-client/src/certify.rs: at 70 % of what is left, but not at once.
                 let left = leaf.certificate.lifetime().left(now);
-                pod.asks_at = now + left / 10 * 7;
+                pod.asks_at = now + (left / 10 * 7).max(RETRY);
                 pod.leaf = Some(leaf);
             }
             None => pod.asks_at = now + RETRY,

@@ -9,7 +9,7 @@ use crate::{
     mesh::{Copy, IssuerPair, Rollout},
     pki::{Bundle, Certificate, Fingerprint, verify},
     plan::obstacle,
-    snapshot::{BundleRef, PodGroup, Snapshot, Source, Values, Workload as Seen},
+    snapshot::{BundleRef, PodGroup, PodTrouble, Snapshot, Source, Values, Workload as Seen},
     trust,
 };
 
@@ -68,9 +68,14 @@ impl Likenesses {
         if let Some(made) = self.made.get(&first.fingerprint()) {
             return Ok(made.clone());
         }
-        let anchor = anchors.iter().find(|anchor| verify::leads_to(real, anchor)).ok_or(NoLikeness::Untrusted)?;
-        self.anchor(anchor)?;
-        let above = self.made.get(&anchor.fingerprint()).ok_or(NoLikeness::Untrusted)?.clone();
+        let above = match anchors.iter().find(|anchor| verify::leads_to(real, anchor)) {
+            Some(anchor) => {
+                self.anchor(anchor)?;
+                self.made.get(&anchor.fingerprint()).ok_or(NoLikeness::Untrusted)?.clone()
+            }
+            // It comes from an anchor that nothing here knows, and so does its likeness.
+            None => self.signer.anchor(&like(first))?,
+        };
         let made = self.signer.issuer(&like(first), &above)?;
         self.made.insert(first.fingerprint(), made.clone());
         Ok(made)
@@ -100,7 +105,10 @@ impl World {
         let secret = snapshot.issuer.found().ok_or(NoLikeness::Missing("Secret linkerd-identity-issuer"))?;
         let chain = secret.chain.as_ref().ok_or(NoLikeness::Missing("Secret linkerd-identity-issuer"))?;
         let mesh = snapshot.mesh.found().ok_or(NoLikeness::Missing("the mesh's pods"))?;
-        let known = trust::known_anchors(snapshot);
+        let mut known = trust::known_anchors(snapshot);
+        let copies =
+            [&snapshot.config, &snapshot.overrides].into_iter().filter_map(|source| source.found()?.anchors.as_ref());
+        known.extend(copies.flat_map(|bundle| &bundle.certificates));
 
         let anchors = likenesses.anchors(bundle)?;
         let issuer = likenesses.issuer(&chain.certificates, &known)?;
@@ -111,6 +119,7 @@ impl World {
             }
         }
         let loaded = trust::loaded(snapshot);
+        let signing = trust::serving(snapshot).map_or(chain.certificates.as_slice(), |serving| serving.chain);
         let mut workloads = Vec::new();
         for (index, seen) in mesh.workloads.iter().enumerate().filter(|(_, seen)| seen.pods() > 0) {
             let mut pods = Vec::new();
@@ -121,14 +130,15 @@ impl World {
                     _ => own.iter().find_map(|one| one.bundle),
                 };
                 let anchors = likenesses.anchors(literal.unwrap_or(bundle))?;
-                let shown = presented(snapshot, (index, place)).unwrap_or(&chain.certificates);
-                let issuer = likenesses.issuer(shown, &known)?;
+                let shown = presented(snapshot, (index, place));
+                let issuer = likenesses.issuer(shown.unwrap_or(signing), &known)?;
                 let controls = (seen.component.as_deref() == Some("identity")).then(|| Controller {
                     anchors: anchors.clone(),
                     issuer: Some(issuer.clone()),
                     reloads_at: None,
                 });
-                pods.extend(likenesses.pods(seen, group, now, (&anchors, &issuer), controls.as_ref()));
+                let issuer = (shown.is_some() || group.ready > 0).then_some(&issuer);
+                pods.extend(likenesses.pods(seen, group, now, (&anchors, issuer), controls.as_ref()));
             }
             workloads.push(Workload {
                 key: seen.key(),
@@ -173,22 +183,35 @@ impl Likenesses {
         seen: &Seen,
         group: &PodGroup,
         now: Timestamp,
-        (anchors, issuer): (&[Certificate], &IssuerPair),
+        (anchors, issuer): (&[Certificate], Option<&IssuerPair>),
         controller: Option<&Controller>,
     ) -> Vec<Pod> {
         let count = group.pods;
         let pod = |number: u32| {
             let name = group.names.get(usize::try_from(number).unwrap_or(usize::MAX)).cloned();
+            let crashes = |name: &String| {
+                let in_it = |trouble: &&PodTrouble| trouble.container.as_deref() == Some("identity");
+                group.trouble.iter().filter(in_it).any(|trouble| trouble.pod == *name && trouble.restarts > 0)
+            };
+            // One that ends at each start has loaded nothing, and is started again and again.
+            let controller = controller.cloned().map(|loaded| match name.as_ref().is_some_and(crashes) {
+                true => Controller { issuer: None, reloads_at: Some(now), ..loaded },
+                false => loaded,
+            });
             let issued = (now - LEAF / 3).max(group.oldest);
-            let certificate = self.signer.leaf(issuer, &group.identity, issued, LEAF);
-            let left = certificate.as_ref().map_or(SignedDuration::ZERO, |leaf| leaf.lifetime().left(issued));
+            let signs = issuer.filter(|_| controller.as_ref().is_none_or(|controller| controller.issuer.is_some()));
+            let leaf = signs.and_then(|issuer| {
+                let certificate = self.signer.leaf(issuer, &group.identity, issued, LEAF)?;
+                Some(Leaf { certificate, chain: issuer.chain.clone() })
+            });
+            let left = leaf.as_ref().map_or(SignedDuration::ZERO, |leaf| leaf.certificate.lifetime().left(issued));
             Pod {
                 name: name.unwrap_or_else(|| format!("{}-old-{number}", seen.name)),
                 started: group.oldest,
                 anchors: anchors.to_vec(),
-                leaf: certificate.map(|certificate| Leaf { certificate, chain: issuer.chain.clone() }),
-                asks_at: issued + left / 10 * 7,
-                controller: controller.cloned(),
+                leaf,
+                asks_at: (issued + left / 10 * 7).max(now),
+                controller,
                 ready_at: Some(group.oldest + START),
                 updated: true,
             }

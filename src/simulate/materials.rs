@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::{
     mesh::IssuerPair,
     pki::{Certificate, authority::BACKDATED, verify},
-    plan::Goal,
+    plan::{Goal, Need},
 };
 
 use super::{NoLikeness, World, sign::Authority};
@@ -19,6 +19,15 @@ pub struct Made {
     pub issuer: IssuerPair,
 }
 
+/// What brings a mesh back. The keys of its anchors are not kept.
+#[derive(Clone, Debug)]
+pub struct Remedy {
+    /// The anchor that shall vouch for everything.
+    pub anchor: Certificate,
+    /// An issuer under it, where the one that is there is of no use.
+    pub issuer: Option<IssuerPair>,
+}
+
 impl World {
     /// Makes an issuer for `goal`: under a new anchor, or under the present one. (Nothing is made to go back.)
     ///
@@ -30,14 +39,47 @@ impl World {
         let name = |layer: &str| format!("{layer}.linkerd.cluster.local {}", now.as_second());
         let root = match goal {
             Goal::Anchor => self.signer.anchor(&Authority { name: &name("root"), from, until: now + anchor })?,
-            Goal::Issuer | Goal::Back => {
+            Goal::Issuer | Goal::Back | Goal::Recover => {
                 let signs =
                     |pair: &&IssuerPair| pair.chain.iter().any(|one| verify::leads_to(&self.issuer.value.chain, one));
                 self.authorities.iter().find(signs).cloned().ok_or(NoLikeness::Untrusted)?
             }
         };
-        let below = Authority { name: &name("identity"), from, until: now + issuer };
-        let issuer = self.signer.issuer(&below, &root)?;
+        let issuer = self.issuer_under(&root, issuer)?;
         Ok(Made { anchor: root.chain[0].clone(), issuer })
+    }
+
+    /// Makes what brings a mesh back that needs `need`. `has_keys`: whether the keys of its anchors are at hand.
+    ///
+    /// # Errors
+    /// When they cannot be signed.
+    pub fn remedy(
+        &mut self,
+        need: &Need,
+        has_keys: bool,
+        (anchor, issuer): (SignedDuration, SignedDuration),
+    ) -> Result<Remedy, NoLikeness> {
+        let (candidates, has_ended) = match need {
+            Need::Nothing(anchor) => return Ok(Remedy { anchor: anchor.clone(), issuer: None }),
+            Need::Issuer(anchors) => (anchors, false),
+            Need::Anchor(anchors) => (anchors, true),
+        };
+        let held = |one: &Certificate| self.authorities.iter().find(|pair| pair.chain.first() == Some(one)).cloned();
+        let root = match candidates.iter().filter(|_| has_keys).find_map(held) {
+            Some(root) if !has_ended => root,
+            Some(ended) => self.signer.renewed(&ended, self.now - BACKDATED, self.now + anchor)?,
+            None => {
+                let made = self.make(Goal::Anchor, anchor, issuer)?;
+                return Ok(Remedy { anchor: made.anchor, issuer: Some(made.issuer) });
+            }
+        };
+        let issuer = self.issuer_under(&root, issuer)?;
+        Ok(Remedy { anchor: root.chain[0].clone(), issuer: Some(issuer) })
+    }
+
+    fn issuer_under(&mut self, root: &IssuerPair, lifetime: SignedDuration) -> Result<IssuerPair, NoLikeness> {
+        let name = format!("identity.linkerd.cluster.local {}", self.now.as_second());
+        let below = Authority { name: &name, from: self.now - BACKDATED, until: self.now + lifetime };
+        Ok(self.signer.issuer(&below, root)?)
     }
 }

@@ -43,6 +43,13 @@ pub(super) struct Controller {
 /// How long a proxy waits after it was refused a leaf.
 pub(super) const RETRY: SignedDuration = SignedDuration::from_secs(10);
 
+impl Leaf {
+    /// Whether neither it nor an issuer above it has ended.
+    pub(super) fn is_valid(&self, now: Timestamp) -> bool {
+        [&self.certificate].into_iter().chain(&self.chain).all(|one| one.lifetime().contains(now))
+    }
+}
+
 impl Pod {
     /// Whether it carries traffic.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {

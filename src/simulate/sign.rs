@@ -57,6 +57,18 @@ impl Signer {
         Ok(pair(&certificate, &key))
     }
 
+    /// The same trust anchor with another validity: its name and key stay, by which verifiers know it.
+    pub(super) fn renewed(
+        &mut self,
+        anchor: &IssuerPair,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<IssuerPair, NotSigned> {
+        let key = rcgen::KeyPair::from_pem(anchor.key.expose_secret())?;
+        let certificate = self.authority(&Authority { name: anchor.chain[0].name(), from, until }).self_signed(&key)?;
+        Ok(pair(&certificate, &key))
+    }
+
     /// An issuer under `anchor`, with its key.
     pub(super) fn issuer(&mut self, authority: &Authority<'_>, anchor: &IssuerPair) -> Result<IssuerPair, NotSigned> {
         let key = rcgen::KeyPair::generate()?;

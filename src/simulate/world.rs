@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -135,6 +135,11 @@ impl World {
         self.faults = faults;
     }
 
+    /// How many workloads there are.
+    pub fn size(&self) -> usize {
+        self.workloads.len()
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -154,6 +159,31 @@ impl World {
         self.workloads.iter().flat_map(|workload| workload.pods.iter().map(move |pod| (workload, pod)))
     }
 
+    /// Every pair of workloads between which a new connection would come about now: all pods of both are there, and none
+    /// of the one is refused by any of the other. The first presents, the second accepts.
+    pub fn working(&mut self) -> BTreeSet<(WorkloadRef, WorkloadRef)> {
+        let now = self.now;
+        let mut leads = std::mem::take(&mut self.leads);
+        let whole = |one: &&Workload| {
+            let live = one.pods.iter().filter(|pod| pod.is_live(now)).count();
+            one.wanted > 0 && live >= usize::try_from(one.wanted).unwrap_or(usize::MAX)
+        };
+        let whole: Vec<&Workload> = self.workloads.iter().filter(whole).collect();
+        let mut working = BTreeSet::new();
+        for (server, client) in whole.iter().flat_map(|one| whole.iter().map(move |other| (*one, *other))) {
+            let mut pairs = server.pods.iter().flat_map(|pod| client.pods.iter().map(move |other| (pod, other)));
+            let accepts = |(pod, other): (&Pod, &Pod)| {
+                let taken = |leaf: &Leaf| leaf.is_valid(now) && accepts(&mut leads, leaf, &other.anchors);
+                !pod.is_live(now) || !other.is_live(now) || pod.leaf.as_ref().is_some_and(taken)
+            };
+            if pairs.all(accepts) {
+                working.insert((server.key.clone(), client.key.clone()));
+            }
+        }
+        self.leads = leads;
+        working
+    }
+
     /// Tries every pair of live proxies.
     pub(super) fn witness(&mut self) {
         let now = self.now;
@@ -162,8 +192,7 @@ impl World {
             self.pods().filter(|(_, pod)| pod.is_live(now)).map(|(workload, pod)| (&workload.key, pod)).collect();
         let mut seen: Vec<Refused> = Vec::new();
         for (server, leaf) in live.iter().filter_map(|(key, pod)| Some((*key, pod.leaf.as_ref()?))) {
-            let valid = leaf.certificate.lifetime().contains(now)
-                && leaf.chain.iter().all(|issuer| issuer.lifetime().contains(now));
+            let valid = leaf.is_valid(now);
             for (client, pod) in &live {
                 if !(valid && accepts(&mut leads, leaf, &pod.anchors)) {
                     seen.push(Refused { at: now, presents: server.clone(), refuses: (*client).clone() });

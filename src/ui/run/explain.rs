@@ -46,6 +46,10 @@ fn why(step: &Step, walk: &Walk) -> String {
             "Every leaf comes from the new issuer now, so the old anchor vouches for nothing that is alive. As long as \
              it is trusted, whoever has its key can pass for any workload."
         }
+        Step::TrustRoots { .. } if walk.goal() == Some(Goal::Recover) => {
+            "Identity and every new pod start with what stands here. It has to hold the anchor under which identity is \
+             to sign; every other that something alive comes from stays beside it."
+        }
         Step::TrustRoots { .. } => {
             "Everything that verifies has to trust the new anchor before anything is signed under it. The old anchor \
              stays beside it, so nobody is refused."
@@ -53,6 +57,9 @@ fn why(step: &Step, walk: &Walk) -> String {
         Step::Copy(_) => {
             "The next `linkerd upgrade` starts from this copy. With the old certificates in it, an upgrade would undo \
              this rotation."
+        }
+        Step::Issuer { .. } if walk.goal() == Some(Goal::Recover) => {
+            "With the issuer that is there identity signs nothing, or nothing that is accepted."
         }
         Step::Issuer { .. } if walk.goal() == Some(Goal::Issuer) => {
             "Everything that verifies trusts the anchor that signed it, so leafs under it are accepted from the first \
@@ -85,6 +92,16 @@ fn why(step: &Step, walk: &Walk) -> String {
             "The leafs there still come from the old issuer. New pods get theirs from the new one. All trust both \
              anchors, so old and new pods accept each other."
         }
+        Step::Restart { workloads, why: Why::Mend } => match walk.component(workloads) {
+            Some("linkerd-identity") => {
+                "Identity reads anchors and issuer anew when it starts, and pods that crash are replaced rather than \
+                 waited for. Nothing else may be restarted before it signs: no other pod would get a leaf."
+            }
+            _ => {
+                "Their leafs have ended, or come from what nobody trusts any more; a proxy keeps such a leaf for hours. \
+                 New pods get one that works, and the bundle to go with it."
+            }
+        },
         Step::Restart { why: Why::Trim, .. } => {
             "A proxy reads its trust bundle once, when it starts: there the old anchor is still trusted. No leaf under \
              it is left."

@@ -12,7 +12,7 @@ pub(super) fn evidence(lacks: &[Lack]) -> Vec<String> {
                 format!("linked cluster {} may not be ready to go on with {anchor}:", lack.cluster)
             }
             Why::Extend => format!("linked cluster {} does not trust {anchor} everywhere:", lack.cluster),
-            Why::Refresh | Why::Trim => {
+            Why::Refresh | Why::Trim | Why::Mend => {
                 format!("in linked cluster {} not everything has moved away from {anchor}:", lack.cluster)
             }
         });
@@ -39,7 +39,7 @@ fn there(lack: &Lack) -> Vec<String> {
             "bring it in there with the files of --anchor-key-out, THIS being the context of this cluster:".to_owned(),
             format!("  rotate-anchor --context {context} --linked-context THIS --anchor-cert FILE --anchor-key FILE"),
         ],
-        Why::Refresh | Why::Trim => vec![
+        Why::Refresh | Why::Trim | Why::Mend => vec![
             format!("finish the rotation there: `status --context {context}` shows where it stands"),
             "an anchor of that cluster's own stays in this bundle with".to_owned(),
             format!("  --keep-anchor {}", lack.anchor.fingerprint()),

@@ -73,7 +73,7 @@ pub(super) fn sentence(walk: &Walk) -> Option<String> {
     let seen = walk.seen()?;
     let whole = parts(seen, walk.is_trimming()).into_iter().next()?;
     let first = match seen.reach.goal {
-        Goal::Anchor | Goal::Back => format!("{} {}/{}, ", head(walk), whole.first, whole.all),
+        Goal::Anchor | Goal::Back | Goal::Recover => format!("{} {}/{}, ", head(walk), whole.first, whole.all),
         Goal::Issuer => String::new(),
     };
     Some(format!("{first}leafs moved {}/{}", whole.moved, whole.all))
@@ -85,7 +85,7 @@ fn head(walk: &Walk) -> &'static str {
 
 fn target(seen: &Looked) -> String {
     let (what, certificate) = match seen.reach.goal {
-        Goal::Anchor | Goal::Back => ("to anchor", &seen.reach.anchor),
+        Goal::Anchor | Goal::Back | Goal::Recover => ("to anchor", &seen.reach.anchor),
         Goal::Issuer => ("to issuer", &seen.reach.issuer),
     };
     certificate

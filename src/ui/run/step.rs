@@ -67,7 +67,7 @@ fn linked(lacks: &[Lack], why: Why) -> String {
     let anchors = Bundle::of(lacks.iter().map(|lack| lack.anchor.clone())).each_once();
     match why {
         Why::Extend => format!("wait until {} trusts {}", clusters(lacks), all(&anchors)),
-        Why::Refresh | Why::Trim => {
+        Why::Refresh | Why::Trim | Why::Mend => {
             format!("wait until nothing in {} comes from {} any more", clusters(lacks), all(&anchors))
         }
     }
@@ -89,6 +89,7 @@ fn reason(why: Why) -> &'static str {
         Why::Extend => ", which shall trust the new anchor beside the old",
         Why::Refresh => ", whose leafs shall come from the new issuer",
         Why::Trim => ", which shall no longer trust the old anchor",
+        Why::Mend => ", to come back with a leaf and a bundle that work",
     }
 }
 
