@@ -4,6 +4,7 @@ mod brought;
 mod check;
 mod cluster;
 mod generate;
+mod recover;
 mod rehearse;
 mod restore;
 mod rotate;
@@ -21,7 +22,8 @@ pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 use cluster::LIVE_ONLY;
 pub use cluster::{ClusterArgs, NamespaceArgs, WholeMesh};
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
-pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
+pub use recover::RecoverArgs;
+pub use rehearse::{Rehearsal, RehearseArgs, RehearseRecovery, RehearseRotation, RehearseRun, TrimArg};
 pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use run::RunArgs;
@@ -60,9 +62,11 @@ pub enum Verb {
     RotateAnchor(Box<RotateAnchorArgs>),
     /// Replace the issuer under the present anchor
     RotateIssuer(Box<RotateIssuerArgs>),
+    /// Bring a mesh back whose issuer or anchor has expired, or was lost
+    RecoverExpired(Box<RecoverArgs>),
     /// Show what a backup holds, and put it back
     Restore(Box<RestoreArgs>),
-    /// Go through a rotation on a simulated mesh
+    /// Go through a rotation or a recovery on a simulated mesh
     Rehearse(Box<RehearseArgs>),
     /// Say which version this is
     Version(VersionArgs),

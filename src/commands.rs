@@ -5,6 +5,7 @@ mod generate;
 mod interrupt;
 mod key;
 mod observe;
+mod recover;
 mod rehearse;
 mod restore;
 mod rotate;
@@ -49,6 +50,9 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         }
         Verb::Generate(arguments) => {
             generate::generate(&generate::Settings::resolve(*arguments, Timestamp::now())?, ui)
+        }
+        Verb::RecoverExpired(arguments) => {
+            runtime()?.block_on(recover::recover(recover::Settings::resolve(*arguments, Timestamp::now()), ui))
         }
         Verb::Rehearse(arguments) => {
             runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))

@@ -14,7 +14,7 @@ use crate::{
         authority::{SigningError, Unfit},
         private_key::{InvalidKey, NotGenerated},
     },
-    plan::{Unmatched, Which},
+    plan::{Need, Unmatched, Which},
     simulate::NoLikeness,
     snapshot::SCHEMA_VERSION,
 };
@@ -115,6 +115,9 @@ pub enum Error {
     /// No rotation helps this mesh; the text says why.
     #[error("{0} A rotation restarts pods, and no new pod would get a leaf now")]
     NotByRotation(String),
+    /// A new issuer is needed, and nobody said what signs it.
+    #[error("a new issuer is needed, and nothing was given to sign it with")]
+    NoRemedy(Need),
     /// `--linked-context` leads to the cluster itself.
     #[error("--linked-context {0} leads to this cluster itself")]
     LinkedToItself(String),
@@ -182,6 +185,7 @@ impl Error {
             | Self::Name(_)
             | Self::NotInteractive
             | Self::NoPlaceForKey
+            | Self::NoRemedy(_)
             | Self::Unmatched(_)
             | Self::LinkedToItself(_) => ExitStatus::Usage,
             Self::NotByRotation(_) => ExitStatus::Gate,
@@ -209,6 +213,14 @@ impl Error {
             Self::LinkedToItself(_) => "name the context of the other cluster; --context names this one",
             Self::Unmatched(unmatched) => unmatched_hint(unmatched),
             Self::NoPlaceForKey => "--anchor-key-out FILE keeps it, --discard-anchor-key throws it away",
+            Self::NoRemedy(Need::Anchor(_)) => {
+                "--anchor-key FILE with the key of an anchor that has ended signs it anew, which no proxy notices; without it, \
+                 --anchor-key-out FILE or --discard-anchor-key makes a new anchor"
+            }
+            Self::NoRemedy(_) => {
+                "--anchor-key FILE names the present anchor's key, --issuer-cert and --issuer-key an issuer that was signed \
+                 elsewhere; without either, --anchor-key-out FILE or --discard-anchor-key makes a new anchor as well"
+            }
             Self::NotByRotation(_) => "`recover-expired` is for that; until then restart nothing. `check` says more",
             Self::NoPassword { flag, .. } => return Some(format!("give it by `{flag} FILE`")),
             Self::NoAnchorFor(_) => "for a new anchor, bring its certificate as well: --anchor-cert FILE",

@@ -13,6 +13,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use secrecy::zeroize::Zeroizing;
 
 use crate::{
     keyfile,
@@ -57,6 +58,18 @@ impl<'a, M: Mesh> Handover<'a, M> {
         }
         Ok(Some(file))
     }
+}
+
+/// Values for the chart that say what the mesh is to hold: these anchors, and the issuer with its key.
+pub fn values(anchors: &[Certificate], issuer: Option<&IssuerPair>) -> Zeroizing<String> {
+    let against = String::new;
+    let roots = Write::TrustRoots { anchors: anchors.to_vec(), against: against() };
+    let issuer = issuer.map(|pair| Write::Issuer { pair: pair.clone(), anchors: Vec::new(), against: against() });
+    let mut text = Zeroizing::new(String::new());
+    for part in [Some(roots), issuer].iter().flatten().filter_map(files::values) {
+        text.push_str(&part);
+    }
+    text
 }
 
 impl<M: Mesh> Mesh for Handover<'_, M> {

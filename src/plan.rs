@@ -28,9 +28,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use ailment::{Ailment, Need, ailments, need};
+pub use ailment::{Ailment, Need, ailments, known_anchors, need};
 pub use due::{Cause, Due, due};
-pub use gate::{Pair, gate};
+pub use gate::{Pair, gate, working_pairs};
 pub use linked::{Evidence, Lack, Linked};
 pub use outlook::{Outlook, Wait, outlook};
 pub use owned::{owned, takes_values};

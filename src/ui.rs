@@ -9,6 +9,7 @@ mod error;
 pub mod generate;
 mod look;
 mod prompt;
+pub mod recover;
 pub mod restore;
 pub mod run;
 mod screen;

@@ -2,7 +2,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::{simulate::Fault, snapshot::WorkloadRef};
+use crate::{
+    simulate::{Broken, Fault},
+    snapshot::WorkloadRef,
+};
 
 use super::{ClusterArgs, LIVE_ONLY, ProbeArg, SelectionArgs, value};
 
@@ -15,6 +18,9 @@ Examples:
   rehearse rotate-anchor --fault kill:7              killed after its 7th
                                                      write, then run again
   rehearse rotate-anchor --fault never-ready:web     a rollout that fails
+  rehearse recover-expired                           an issuer that ran out
+  rehearse recover-expired --live --state anchor-expired
+                                                     what if yours ran out
 
 Nothing is changed anywhere: the mesh is simulated, by Linkerd's own rules, with
 keys of its own. `check -o snapshot > mesh.json` saves yours, without keys.";
@@ -35,11 +41,43 @@ pub enum Rehearsal {
     RotateAnchor(RehearseRotation),
     /// Replace the issuer of a simulated mesh under its present anchor
     RotateIssuer(RehearseRotation),
+    /// Bring a simulated mesh back whose certificates have expired
+    RecoverExpired(RehearseRecovery),
+}
+
+/// How to rehearse a recovery.
+#[derive(Clone, Debug, Args)]
+pub struct RehearseRecovery {
+    /// What has happened to the mesh: issuer-expired, anchor-expired, both-expired, identity-down, trimmed-too-early or
+    /// premature-issuer; a mesh from a snapshot, or the live one, is taken as it is where this is not given
+    #[arg(long, value_name = "STATE", value_parser = value::broken)]
+    pub state: Option<Broken>,
+    /// The keys of the mesh's anchors are lost
+    #[arg(long)]
+    pub without_anchor_key: bool,
+    /// How the rehearsal goes about it.
+    #[command(flatten)]
+    pub run: RehearseRun,
 }
 
 /// How to rehearse a rotation.
 #[derive(Clone, Debug, Args)]
 pub struct RehearseRotation {
+    /// What becomes of proxies that still trust the old anchor: now (they are restarted) or lazy (they drop it when they
+    /// are replaced for another reason)
+    #[arg(long, value_name = "WHEN", default_value = "now", hide_possible_values = true)]
+    pub trim: TrimArg,
+    /// Wait for leafs to renew themselves instead of restarting their pods
+    #[arg(long)]
+    pub patient: bool,
+    /// How the rehearsal goes about it.
+    #[command(flatten)]
+    pub run: RehearseRun,
+}
+
+/// How any rehearsal goes about it.
+#[derive(Clone, Debug, Args)]
+pub struct RehearseRun {
     /// A mesh like the live one, which is only read, instead of the built-in one; so does any flag that names a cluster
     #[arg(long)]
     pub live: bool,
@@ -53,13 +91,6 @@ pub struct RehearseRotation {
     /// clock-ahead:TIME; may be given more than once
     #[arg(long = "fault", value_name = "FAULT", value_parser = value::fault)]
     pub faults: Vec<Fault>,
-    /// What becomes of proxies that still trust the old anchor: now (they are restarted) or lazy (they drop it when they
-    /// are replaced for another reason)
-    #[arg(long, value_name = "WHEN", default_value = "now", hide_possible_values = true)]
-    pub trim: TrimArg,
-    /// Wait for leafs to renew themselves instead of restarting their pods
-    #[arg(long)]
-    pub patient: bool,
     /// How many workloads are restarted at once
     #[arg(long, value_name = "NUMBER", default_value_t = 8)]
     pub max_parallel: usize,

@@ -4,7 +4,11 @@ use std::{str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
 
-use crate::{pki::lifetime::Threshold, simulate::Fault, snapshot::WorkloadRef};
+use crate::{
+    pki::lifetime::Threshold,
+    simulate::{Broken, Fault},
+    snapshot::WorkloadRef,
+};
 
 /// A moment as typed: absolute, or relative to a moment that is known only later.
 #[derive(Clone, Copy, Debug)]
@@ -190,6 +194,15 @@ pub(super) fn kind(text: &str) -> String {
         _ => text,
     }
     .to_owned()
+}
+
+/// What has happened to a mesh.
+pub(super) fn broken(text: &str) -> Result<Broken, String> {
+    let named = Broken::ALL.into_iter().find(|broken| broken.to_string() == text);
+    named.ok_or_else(|| {
+        let names = Broken::ALL.map(|broken| broken.to_string()).join(", ");
+        format!("no such state; there are {names}")
+    })
 }
 
 /// Something that goes wrong in a rehearsal.

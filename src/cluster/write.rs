@@ -23,7 +23,7 @@ mod secret;
 mod trust_roots;
 mod values;
 
-use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
@@ -33,6 +33,7 @@ use crate::{
     snapshot::{Snapshot, WorkloadRef},
 };
 
+use self::restart::Replaced;
 use super::{Cluster, LinkedCluster, Observe};
 
 pub(in crate::cluster) use request::Place;
@@ -43,9 +44,9 @@ pub struct LiveMesh {
     namespace: String,
     /// Clusters that are read with it.
     linked: Vec<LinkedCluster>,
-    /// Workloads with update strategy `OnDelete` that were restarted here: their pods are replaced one by one, each time
+    /// Workloads that were restarted here. Where their update strategy is `OnDelete`, pods are replaced one by one, each time
     /// that somebody asks how far they are.
-    by_hand: Mutex<BTreeSet<WorkloadRef>>,
+    restarting: Mutex<BTreeMap<WorkloadRef, Replaced>>,
     /// The uid of Deployment linkerd-identity, which `kubectl describe` finds notes by.
     identity: OnceCell<String>,
 }
@@ -54,7 +55,7 @@ impl LiveMesh {
     /// The control plane in `namespace` of a cluster that answered.
     pub fn new(cluster: Cluster, namespace: impl Into<String>) -> Self {
         let namespace = namespace.into();
-        Self { cluster, namespace, linked: Vec::new(), by_hand: Mutex::default(), identity: OnceCell::new() }
+        Self { cluster, namespace, linked: Vec::new(), restarting: Mutex::default(), identity: OnceCell::new() }
     }
 
     /// The same, with clusters that share trust with it and are read whenever it is.

@@ -5,18 +5,21 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::{ProbeArg, Rehearsal, RehearseArgs, TrimArg},
+    cli::{ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, RehearseRun, TrimArg},
     cluster::{Cluster, Connect, LiveMesh},
     error::Error,
     event::{Answer, Event, Watch},
     execute::{self, Options, Stop, Stopper},
     exit::ExitStatus,
+    findings,
     mesh::{Mesh as _, Mode, ProbeScope, Rollout},
-    plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
-    simulate::{Fault, Made, Simulation, World, example},
+    pki::Thresholds,
+    plan::{self, Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
+    simulate::{Broken, Fault, Remedy, Simulation, World, example},
     snapshot::{Snapshot, WorkloadRef},
     ui::{
         Ui,
+        recover::{Chart, fits, left},
         run::{self as show, Guide, Undo},
     },
 };
@@ -47,6 +50,10 @@ enum Model {
 pub(super) struct Settings {
     goal: Goal,
     model: Model,
+    /// What has happened to the mesh before.
+    state: Option<Broken>,
+    /// Whether the keys of the mesh's anchors are at hand.
+    has_keys: bool,
     faults: Vec<Fault>,
     trim: Trim,
     patient: bool,
@@ -59,29 +66,56 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings that the arguments mean.
     pub(super) fn resolve(arguments: RehearseArgs) -> Self {
-        let (goal, rotation) = match arguments.what {
-            Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
-            Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
+        let rotation = |goal, rotation: RehearseRotation| Self {
+            trim: if rotation.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
+            patient: rotation.patient,
+            ..Self::of(goal, rotation.run, rotation.patient)
         };
-        let (patient, cluster) = (rotation.patient, rotation.cluster);
-        let all = rotation.probe == ProbeArg::All || patient;
+        match arguments.what {
+            Rehearsal::RotateAnchor(anchor) => rotation(Goal::Anchor, anchor),
+            Rehearsal::RotateIssuer(issuer) => rotation(Goal::Issuer, issuer),
+            Rehearsal::RecoverExpired(recovery) => {
+                let settings = Self::of(Goal::Recover, recovery.run, false);
+                // The built-in mesh is healthy until something happens to it.
+                let usual = matches!(settings.model, Model::Example).then_some(Broken::IssuerExpired);
+                Self { state: recovery.state.or(usual), has_keys: !recovery.without_anchor_key, ..settings }
+            }
+        }
+    }
+
+    fn of(goal: Goal, run: RehearseRun, looks_at_all: bool) -> Self {
+        let cluster = run.cluster;
+        let all = run.probe == ProbeArg::All || looks_at_all;
         let probe = if all { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
-            model: match rotation.snapshot {
+            model: match run.snapshot {
                 Some(file) => Model::Saved(file),
-                None if rotation.live || cluster.names_one() => {
+                None if run.live || cluster.names_one() => {
                     Model::Live(observe::connect(&cluster), cluster.linkerd_namespace)
                 }
                 None => Model::Example,
             },
-            faults: rotation.faults,
-            trim: if rotation.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
-            patient,
-            selection: rotation.selection.selection(),
-            leave: rotation.leave.into_iter().collect(),
-            interactive: rotation.interactive,
-            options: Options { probe, at_once: rotation.max_parallel.max(1), ..Options::default() },
+            state: None,
+            has_keys: false,
+            faults: run.faults,
+            trim: Trim::Now,
+            patient: false,
+            selection: run.selection.selection(),
+            leave: run.leave.into_iter().collect(),
+            interactive: run.interactive,
+            options: Options { probe, at_once: run.max_parallel.max(1), ..Options::default() },
+        }
+    }
+
+    /// What is asked of the planner.
+    fn request(&self, materials: Materials) -> Request {
+        Request {
+            trim: self.trim,
+            patient: self.patient,
+            selection: self.selection.clone(),
+            leave: self.leave.clone(),
+            ..Request::new(self.goal, materials)
         }
     }
 }
@@ -114,18 +148,24 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     let standing = Standing::of(&snapshot, &rollouts);
     settings.selection.check(&standing)?;
     let mut world = World::of(&snapshot, &rollouts).map_err(Error::NoRehearsal)?;
-    let made = world.make(settings.goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
-    let Made { anchor, issuer } = made;
-    let materials = Materials { anchor: Some(anchor), issuer: Some(issuer.chain.clone()) };
-    let request = Request {
-        trim: settings.trim,
-        patient: settings.patient,
-        selection: settings.selection.clone(),
-        leave: settings.leave.clone(),
-        ..Request::new(settings.goal, materials)
-    };
-    world.set_faults(settings.faults.clone());
+    if let Some(state) = settings.state {
+        world.break_by(state).map_err(Error::NoRehearsal)?;
+    }
     let simulation = Simulation::new(world);
+    let (anchor, issuer) = match settings.goal {
+        Goal::Recover => match remedy(&settings, &simulation, ui).await? {
+            Some(remedy) => (remedy.anchor, remedy.issuer),
+            None => return Ok(ExitStatus::Fine),
+        },
+        goal => {
+            let made = simulation.world().make(goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
+            (made.anchor, Some(made.issuer))
+        }
+    };
+    let request =
+        settings.request(Materials { anchor: Some(anchor), issuer: issuer.as_ref().map(|pair| pair.chain.clone()) });
+    let before = simulation.world().working().len();
+    simulation.world().set_faults(settings.faults.clone());
     let mut interrupts = settings.interactive.then(Interrupts::new).transpose()?;
     if settings.interactive && settings.goal == Goal::Anchor {
         ask_for_place(&simulation, ui)?;
@@ -136,7 +176,7 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     let mut told = Told { ui, begun: simulation.now(), selected, planned: false, failed: None, guide };
     let mut owners = 0;
     let ended = loop {
-        let running = execute::run(&simulation, &request, Some(&issuer), &settings.options, &stopper, &mut told);
+        let running = execute::run(&simulation, &request, issuer.as_ref(), &settings.options, &stopper, &mut told);
         let ended = match &mut interrupts {
             Some(interrupts) => match Box::pin(interrupts.guard(running, &stopper, ui)).await {
                 Some(ended) => ended,
@@ -158,7 +198,60 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     if let Some(error) = told.failed {
         return Err(error);
     }
+    if settings.goal == Goal::Recover {
+        return recovered(&simulation, before, told.begun, ended, ui);
+    }
     conclude(&simulation, told.begun, ended, ui)
+}
+
+/// What brings the mesh back, after it was said what is wrong with it; `None` where nothing is.
+async fn remedy(settings: &Settings, simulation: &Simulation, ui: &Ui) -> Result<Option<Remedy>, Error> {
+    let fault = |fault| Error::Stopped(Stop::from(fault));
+    let snapshot = simulation.observe(settings.options.probe).await.map_err(fault)?;
+    let standing = Standing::of(&snapshot, &simulation.rollouts(&[]).await.map_err(fault)?);
+    let (now, thresholds) = (snapshot.taken_at, Thresholds::default());
+    let report = findings::check(&snapshot, &findings::Settings { now, thresholds });
+    if plan::ailments(&standing).is_empty() {
+        ui.data(&fits(&standing, &report, ui.stdout()))?;
+        return Ok(None);
+    }
+    let need = plan::need(&standing);
+    let remedy = simulation.world().remedy(&need, settings.has_keys, (ANCHOR, ISSUER)).map_err(Error::NoRehearsal)?;
+    let chart = Chart { report: &report, standing: &standing, need: &need };
+    ui.data(&chart.wrong(ui.stdout()))?;
+    ui.data(&chart.way(Some(&remedy.anchor), settings.options.at_once, ui.stdout()))?;
+    Ok(Some(remedy))
+}
+
+/// How a recovery went: what works now that did not.
+fn recovered(
+    simulation: &Simulation,
+    before: usize,
+    begun: Timestamp,
+    ended: Result<Done, Stop>,
+    ui: &Ui,
+) -> Result<ExitStatus, Error> {
+    let (now, after, all) = {
+        let mut world = simulation.world();
+        (world.now(), world.working().len(), world.size() * world.size())
+    };
+    let took = findings::span(now.duration_since(begun));
+    let word = if ended.is_ok() { "done in" } else { "stopped after" };
+    let pairs = format!("of {all} pairs of workloads {before} worked before, and {after} do now");
+    ui.data(&format!("\n{word} {took} of simulated time: {pairs}\n"))?;
+    match ended {
+        Ok(done) if done.left.is_empty() => Ok(ExitStatus::Fine),
+        Ok(done) => {
+            ui.data(&left(&done, ui.stdout()))?;
+            Ok(ExitStatus::Warnings)
+        }
+        Err(stop) => Ok(stopped(&stop, ui)),
+    }
+}
+
+fn stopped(stop: &Stop, ui: &Ui) -> ExitStatus {
+    ui.stopped_with(stop, Undo::Rehearsed);
+    if matches!(stop, Stop::Asked) { ExitStatus::Interrupted } else { ExitStatus::Gate }
 }
 
 /// Restarts what a selection leaves to its owners, where that is all that the run waits for; whether it was.
@@ -192,7 +285,7 @@ fn conclude(
     ui: &Ui,
 ) -> Result<ExitStatus, Error> {
     let world = simulation.world();
-    let took = crate::findings::span(world.now().duration_since(begun));
+    let took = findings::span(world.now().duration_since(begun));
     let refused = world.refused().len();
     let whole = match refused {
         0 => "no proxy refused another at any moment".to_owned(),
@@ -213,10 +306,7 @@ fn conclude(
     match ended {
         Ok(_) if refused == 0 => Ok(ExitStatus::Fine),
         Ok(_) => Ok(ExitStatus::Critical),
-        Err(stop) => {
-            ui.stopped_with(&stop, Undo::Rehearsed);
-            Ok(if matches!(stop, Stop::Asked) { ExitStatus::Interrupted } else { ExitStatus::Gate })
-        }
+        Err(stop) => Ok(stopped(&stop, ui)),
     }
 }
 

@@ -26,7 +26,11 @@ use crate::{
 };
 
 use self::run::{Ready, run, state_folder};
-pub(super) use self::{materials::Gathered, place::suggestion, settings::Settings};
+pub(super) use self::{
+    materials::{Gathered, remedy, request},
+    place::suggestion,
+    settings::Settings,
+};
 use super::{interrupt::Interrupts, observe::link};
 
 /// Rotates.
@@ -137,8 +141,9 @@ async fn allow<'a>(
     gathered.keep(&outlook)?;
     let saved = backup::save(mesh, settings.common.run.backup_dir.as_deref(), settings.now).await?;
     ui.say(&format!("saved what may be touched in {}", saved.display()));
+    let to_commit = owned::to_commit(settings, look, &outlook, gathered.issuer(), &saved)?;
     let recorder = record::begin(settings, mesh, (snapshot, standing), &outlook, &saved, &report, ui);
-    Ok(ControlFlow::Continue(Ready { request, gathered, saved, recorder }))
+    Ok(ControlFlow::Continue(Ready { request, gathered, saved, to_commit, recorder }))
 }
 
 /// Finds the control plane.

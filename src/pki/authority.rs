@@ -16,6 +16,7 @@
 
 mod brought;
 mod draft;
+mod renew;
 #[cfg(test)]
 mod tests;
 

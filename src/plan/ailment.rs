@@ -98,7 +98,7 @@ pub fn need(standing: &Standing) -> Need {
     }
     let has_ended = |anchor: &&Certificate| anchor.lifetime().has_ended(standing.at);
     let (ended, mut good): (Vec<&Certificate>, Vec<&Certificate>) =
-        known(standing).into_iter().partition(|anchor| has_ended(anchor));
+        known_anchors(standing).into_iter().partition(|anchor| has_ended(anchor));
     if good.is_empty() {
         return Need::Anchor(ended.into_iter().cloned().collect());
     }
@@ -111,11 +111,11 @@ pub fn need(standing: &Standing) -> Need {
 pub(super) fn vouching<'a>(standing: &'a Standing, chain: &[Certificate]) -> Option<&'a Certificate> {
     let vouches =
         |anchor: &&Certificate| verify::as_identity(chain, &Bundle::of([(*anchor).clone()]), standing.at).is_ok();
-    known(standing).into_iter().find(vouches)
+    known_anchors(standing).into_iter().find(vouches)
 }
 
 /// Every anchor that the trust roots hold, that something has loaded, or that stands in a copy; each once.
-pub(super) fn known(standing: &Standing) -> Vec<&Certificate> {
+pub fn known_anchors(standing: &Standing) -> Vec<&Certificate> {
     let mut known = standing.known_anchors();
     for anchor in &standing.copied {
         if !known.contains(&anchor) {

@@ -36,6 +36,8 @@ impl Standing {
                 for party in after.parties.iter_mut().filter(|party| workloads.contains(&party.who)) {
                     self.renew(party);
                     if party.component.as_deref() == Some("identity") {
+                        // Its proxy asks the controller beside it.
+                        party.presents = vec![Presents::Issuer(self.issuer.clone())];
                         after.identity_trusts = Trusts::Anchors(self.roots.clone());
                         after.serving = Some(self.issuer.clone());
                         after.identity_runs = true;

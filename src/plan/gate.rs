@@ -70,6 +70,18 @@ pub(super) fn breaks_what_lasts(standing: &Standing, step: &Step) -> bool {
     !working(&before).is_subset(&working(&after))
 }
 
+/// How many pairs of workloads accept each other's leafs now, as far as they were seen, and how many there are.
+pub fn working_pairs(standing: &Standing) -> (usize, usize) {
+    let mut living = standing.clone();
+    for party in &mut living.parties {
+        let is_over = party.until.is_some_and(|until| until < standing.at);
+        party.presents.retain(|presents| *presents != Presents::Unseen && !is_over);
+        party.trusts.retain(|trusts| *trusts != Trusts::Unseen);
+    }
+    let workloads = standing.parties.len();
+    (working(&living).len(), workloads * workloads)
+}
+
 /// Every pair of workloads of which one accepts all that the other presents.
 fn working(standing: &Standing) -> BTreeSet<(&WorkloadRef, &WorkloadRef)> {
     let accepted = |presents: &Presents, trusts: &Trusts| match (presents, trusts) {

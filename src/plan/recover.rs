@@ -7,8 +7,8 @@
 use crate::pki::{Bundle, Certificate, verify};
 
 use super::{
-    Done, Hold, Next, Party, Refusal, Request, Standing, Step, Why,
-    ailment::{known, living, signs},
+    Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why,
+    ailment::{known_anchors, living, signs},
     steps::{copies, round},
 };
 
@@ -40,7 +40,7 @@ pub(super) fn left(standing: &Standing, anchor: &Certificate) -> Vec<Hold> {
 }
 
 /// 1. The trust roots hold the anchor, and every other that a living leaf comes from or that has not ended. One that has
-/// ended and proves nothing goes at once: so nothing has to be restarted a second time to drop it.
+///    ended and proves nothing goes at once: so nothing has to be restarted a second time to drop it.
 fn roots(standing: &Standing, anchor: &Certificate) -> Option<Step> {
     let living = living(standing);
     let accepts = |anchor: &Certificate, chain: &[Certificate]| {
@@ -48,7 +48,7 @@ fn roots(standing: &Standing, anchor: &Certificate) -> Option<Step> {
     };
     let proves = |one: &Certificate| living.iter().any(|chain| accepts(one, chain) && !accepts(anchor, chain));
     let is_good = |one: &Certificate| !one.lifetime().has_ended(standing.at) && standing.roots.contains(one);
-    let kept = known(standing).into_iter().filter(|one| is_good(one) || proves(one));
+    let kept = known_anchors(standing).into_iter().filter(|one| is_good(one) || proves(one));
     let anchors = Bundle::of(kept.chain([anchor]).cloned()).each_once();
     let same = anchors.len() == standing.roots.len() && anchors.iter().all(|one| standing.roots.contains(one));
     (!(same && standing.roots_load)).then_some(Step::TrustRoots { anchors, why: Why::Extend })
@@ -62,7 +62,7 @@ fn is_in(standing: &Standing, request: &Request, anchor: &Certificate) -> bool {
 }
 
 /// 3. Identity signs with it. While it can still sign with another, what does not trust the anchor yet is restarted
-/// first, as in a rotation: from then on it accepts what identity will sign. Where it signs nothing, it comes first.
+///    first, as in a rotation: from then on it accepts what identity will sign. Where it signs nothing, it comes first.
 fn identity(standing: &Standing, anchor: &Certificate) -> Option<Next> {
     let signs = signs(standing);
     let serves = signs && standing.serving.as_ref().and_then(|chain| chain.first()) == standing.issuer.first();
@@ -102,8 +102,13 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
     round(standing, Why::Trim, more)
 }
 
-/// Whether a workload has no leaf of the issuer in its Secret, or does not trust its anchor.
+/// Whether a workload has no leaf that is good under the anchor, or does not trust it. A leaf of another issuer that is
+/// good under it stays until it is renewed.
 fn is_lost(standing: &Standing, party: &Party, anchor: &Certificate) -> bool {
     let is_over = party.until.is_some_and(|until| until < standing.at);
-    is_over || !party.trusts(anchor) || standing.issuer.first().is_none_or(|issuer| !party.presents(issuer))
+    let is_good = |presents: &Presents| match presents {
+        Presents::Issuer(chain) => verify::issuer_as_proxy(chain, std::slice::from_ref(anchor), standing.at).is_ok(),
+        Presents::Unseen => false,
+    };
+    is_over || !party.trusts(anchor) || !party.presents.iter().all(is_good)
 }

@@ -9,7 +9,7 @@ use crate::{
     execute::write_of,
     mesh::{IssuerPair, Right, Write},
     pki::{Bundle, Certificate, KeyState, verify},
-    plan::{Next, Outlook, Standing, Step},
+    plan::{Next, Outlook, Standing, Step, Why},
     snapshot::{Snapshot, WorkloadRef},
 };
 
@@ -57,9 +57,10 @@ impl Wanted {
             }
             match step {
                 Step::Issuer { chain } => wanted.chains.push(new_issuer(chain, &then, issuer)),
-                Step::Restart { workloads, .. } => {
+                Step::Restart { workloads, why } => {
                     wanted.restarts.extend(workloads.iter().cloned());
-                    if !workloads.iter().all(|who| own(&who)) {
+                    // A recovery restarts the injector first, and then asks it before each restart.
+                    if *why != Why::Mend && !workloads.iter().all(|who| own(&who)) {
                         wanted.new_pods = Some(Bundle::of(standing.roots.iter().cloned()));
                     }
                 }
@@ -82,7 +83,12 @@ fn identity(standing: &Standing) -> Option<WorkloadRef> {
 /// The outlook holds no step that the gate refuses: it would have ended there.
 fn pairs(outlook: &Outlook, standing: &Standing) -> Row {
     let (steps, workloads) = (outlook.steps.len(), standing.parties.len());
-    let what = format!("{steps} steps, before and after each of which {workloads} workloads accept each other");
+    let mends = outlook.steps.iter().any(|step| matches!(step, Step::Restart { why: Why::Mend, .. }));
+    let what = if mends {
+        format!("{steps} steps, none of which parts two of {workloads} workloads that would accept each other for good")
+    } else {
+        format!("{steps} steps, before and after each of which {workloads} workloads accept each other")
+    };
     let verdict = match &outlook.end {
         Next::Done(_) => Verdict::Verified,
         _ => Verdict::Remark("what comes after them is not known yet".to_owned()),

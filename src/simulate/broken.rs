@@ -1,5 +1,7 @@
 //! Ways in which certificates bring a mesh down, done to a simulated one.
 
+use std::fmt;
+
 use jiff::SignedDuration;
 
 use crate::{mesh::IssuerPair, pki::Certificate, plan::Goal, snapshot::WorkloadRef};
@@ -27,6 +29,31 @@ pub enum Broken {
     TrimmedTooEarly,
     /// The Secret holds an issuer under an anchor that nothing trusts; the former one goes on from memory.
     PrematureIssuer,
+}
+
+impl Broken {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::IssuerExpired,
+        Self::AnchorExpired,
+        Self::BothExpired,
+        Self::IdentityDown,
+        Self::TrimmedTooEarly,
+        Self::PrematureIssuer,
+    ];
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IssuerExpired => "issuer-expired",
+            Self::AnchorExpired => "anchor-expired",
+            Self::BothExpired => "both-expired",
+            Self::IdentityDown => "identity-down",
+            Self::TrimmedTooEarly => "trimmed-too-early",
+            Self::PrematureIssuer => "premature-issuer",
+        })
+    }
 }
 
 impl World {

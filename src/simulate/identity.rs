@@ -86,22 +86,22 @@ impl World {
         found
     }
 
-    /// Proxies whose time has come ask for a leaf. Returns whether any did.
+    /// Proxies whose time has come ask for a leaf. Returns whether any got one.
     pub(super) fn certify(&mut self) -> bool {
-        let mut asked = false;
+        let mut certified = false;
         for index in 0..self.workloads.len() {
             for at in 0..self.workloads[index].pods.len() {
                 if self.workloads[index].pods[at].asks_at <= self.now {
-                    self.ask(index, at);
-                    asked = true;
+                    certified |= self.ask(index, at);
                 }
             }
         }
-        asked
+        certified
     }
 
-    /// One proxy asks. It checks the answer with its own anchors and keeps what it has where that fails.
-    fn ask(&mut self, index: usize, at: usize) {
+    /// One proxy asks; whether it got a leaf. It checks the answer with its own anchors and keeps what it has where that
+    /// fails.
+    fn ask(&mut self, index: usize, at: usize) -> bool {
         let (now, identity) = (self.now, self.workloads[index].identity.clone());
         let own = self.workloads[index].pods[at].controller.is_some().then_some((index, at));
         let signs = self.controllers(|_, controller| controller.issuer.is_some());
@@ -114,7 +114,11 @@ impl World {
         let issuer = controller.and_then(|one| Some((one.issuer?, one.anchors)));
         // It verifies its issuer before each leaf, and minds the ends of both (pkg/identity/service.go).
         let still = |issuer: &IssuerPair, anchors: Vec<Certificate>| {
-            verify::as_identity(&issuer.chain, &Bundle::of(anchors), now).is_ok()
+            let has_begun_and_not_ended = |one: &Certificate| one.lifetime().contains(now);
+            // Dates are cheaper to ask for than signatures, and a dead mesh asks for weeks.
+            issuer.chain.iter().all(has_begun_and_not_ended)
+                && anchors.iter().any(has_begun_and_not_ended)
+                && verify::as_identity(&issuer.chain, &Bundle::of(anchors), now).is_ok()
         };
         let valid = issuer.and_then(|(issuer, anchors)| still(&issuer, anchors).then_some(issuer));
         let leaf = valid.and_then(|issuer| {
@@ -129,8 +133,12 @@ impl World {
                 let left = leaf.certificate.lifetime().left(now);
                 pod.asks_at = now + (left / 10 * 7).max(RETRY);
                 pod.leaf = Some(leaf);
+                true
             }
-            None => pod.asks_at = now + RETRY,
+            None => {
+                pod.asks_at = now + RETRY;
+                false
+            }
         }
     }
 

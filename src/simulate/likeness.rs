@@ -194,9 +194,10 @@ impl Likenesses {
                 group.trouble.iter().filter(in_it).any(|trouble| trouble.pod == *name && trouble.restarts > 0)
             };
             // One that ends at each start has loaded nothing, and is started again and again.
-            let controller = controller.cloned().map(|loaded| match name.as_ref().is_some_and(crashes) {
-                true => Controller { issuer: None, reloads_at: Some(now), ..loaded },
-                false => loaded,
+            let is_crashing = name.as_ref().is_some_and(crashes);
+            let controller = controller.cloned().map(|loaded| {
+                let again = Controller { issuer: None, reloads_at: Some(now), ..loaded.clone() };
+                if is_crashing { again } else { loaded }
             });
             let issued = (now - LEAF / 3).max(group.oldest);
             let signs = issuer.filter(|_| controller.as_ref().is_none_or(|controller| controller.issuer.is_some()));

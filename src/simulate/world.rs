@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    mesh::{Concern, Copy, Holder, IssuerPair},
+    mesh::{Concern, Copy, Holder, IssuerPair, Obstacle},
     pki::{Certificate, Fingerprint, verify},
     snapshot::{IdentityEvent, Snapshot, WorkloadRef},
 };
@@ -133,6 +133,13 @@ impl World {
     /// Replaces what goes wrong.
     pub fn set_faults(&mut self, faults: Vec<Fault>) {
         self.faults = faults;
+    }
+
+    /// Makes bare pods of workloads: nothing replaces them.
+    pub fn bind(&mut self, which: impl Fn(&WorkloadRef) -> bool) {
+        for workload in self.workloads.iter_mut().filter(|workload| which(&workload.key)) {
+            workload.obstacle = Some(Obstacle::Bare);
+        }
     }
 
     /// How many workloads there are.

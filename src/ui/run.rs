@@ -24,7 +24,7 @@ use super::{Look, text::wrap};
 pub use dry_run::verified;
 pub use due::{due, due_sentence};
 pub use guide::Guide;
-pub use refusal::{Undo, obstacle, stopped, undo};
+pub use refusal::{Undo, commands, obstacle, stopped, undo};
 pub use selection::selection;
 pub use step::title;
 

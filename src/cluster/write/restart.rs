@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{MutexGuard, PoisonError},
 };
 
@@ -25,6 +25,15 @@ pub(super) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// A restart older than this that is still rolling is no longer waited for, but begun anew.
 const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
+/// Who deletes the old pods of a workload that we restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cluster) enum Replaced {
+    /// We do, one after the other.
+    ByHand,
+    /// Its controller; we only where one is in its way that never gets ready.
+    ByItsController,
+}
+
 impl LiveMesh {
     /// Changes the pod template, unless a restart of a moment ago is still rolling: a run that was killed and is run
     /// again would throw away pods that have just come up. Where the update strategy is `OnDelete`, nothing else would happen: then the pods are
@@ -41,15 +50,16 @@ impl LiveMesh {
         } else {
             is_by_hand(&self.patch(place, Patch::Strategic, &body(now), mode).await?)
         };
-        if mode == Mode::Do && by_hand {
-            self.by_hand().insert(workload.clone());
+        if mode == Mode::Do {
+            let how = if by_hand { Replaced::ByHand } else { Replaced::ByItsController };
+            self.restarting().insert(workload.clone(), how);
         }
         Ok(())
     }
 
-    /// The workloads whose pods we replace.
-    pub(super) fn by_hand(&self) -> MutexGuard<'_, BTreeSet<WorkloadRef>> {
-        self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The workloads that we restart, and whose pods may have to be deleted for it.
+    pub(super) fn restarting(&self) -> MutexGuard<'_, BTreeMap<WorkloadRef, Replaced>> {
+        self.restarting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Evicts one pod, so that a `PodDisruptionBudget` is kept. `Err` says why it is not let go.

@@ -25,7 +25,7 @@ use crate::{
 
 use self::pods::{Revisions, Watched};
 pub(super) use self::status::Seen;
-use super::{LiveMesh, Place};
+use super::{LiveMesh, Place, restart::Replaced};
 
 /// How many requests run at once.
 const AT_ONCE: usize = 8;
@@ -85,7 +85,7 @@ impl LiveMesh {
         };
         let seen = self.statuses(&wanted).await?;
         for done in seen.iter().filter(|seen| seen.rollout.complete) {
-            self.by_hand().remove(&done.rollout.workload);
+            self.restarting().remove(&done.rollout.workload);
         }
         let closely = !of.is_empty() && of.len() <= MOST_LOOKED_AT;
         let looked: Vec<_> = stream::iter(seen)
@@ -154,9 +154,14 @@ impl LiveMesh {
         }
         let mut watched = Watched::new(&seen, revisions.newest());
         self.each(PODS, &workload, &seen.selector, |value| watched.push(value)).await?;
-        let ours = self.by_hand().contains(&workload);
+        let ours = self.restarting().get(&workload).copied();
         let mut rollout = watched.judge(seen.rollout.clone());
-        if ours && let Some((pod, uid)) = watched.next() {
+        let next = match ours {
+            Some(Replaced::ByHand) => watched.next(),
+            Some(Replaced::ByItsController) => watched.stuck(),
+            None => None,
+        };
+        if let Some((pod, uid)) = next {
             match self.replace_one(&workload, pod, uid).await {
                 Ok(()) | Err(Fault::Conflict(_)) => {}
                 Err(Fault::Lost(error)) => return Err(Fault::Lost(error)),

@@ -1,6 +1,7 @@
 //! The keys and certificates that a rotation brings in: made here, brought, or found where an earlier run left them.
 
 mod make;
+mod remedy;
 mod request;
 
 use std::{
@@ -22,7 +23,8 @@ use crate::{
 };
 
 use self::make::Make;
-pub(super) use self::request::request;
+pub(in crate::commands) use self::remedy::remedy;
+pub(in crate::commands) use self::request::request;
 use super::{super::key, Settings};
 
 /// What names a file with the password of an anchor's key.
@@ -120,6 +122,11 @@ impl Gathered {
         kept: BTreeSet<Fingerprint>,
     ) -> Self {
         Self { anchor, issuer: Some(issuer), unwritten: None, kept }
+    }
+
+    /// The anchor that everything shall come from.
+    pub(in crate::commands) fn anchor(&self) -> Option<&Certificate> {
+        self.anchor.as_ref()
     }
 
     /// Anchors that stay in the bundle although nothing here needs them.

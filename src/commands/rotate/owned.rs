@@ -5,9 +5,10 @@ use std::path::Path;
 use crate::{
     cluster::LiveMesh,
     error::Error,
-    handover::Handover,
+    handover::{self, Handover},
     keyfile,
-    plan::{self, Refusal},
+    mesh::IssuerPair,
+    plan::{self, Outlook, Refusal, Step},
     snapshot::Snapshot,
     ui::Ui,
 };
@@ -24,7 +25,7 @@ pub(super) fn refused(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Opti
     if takes_values && settings.common.run.emit.is_some() {
         return None;
     }
-    if takes_values && settings.common.run.edit_owned {
+    if settings.break_glass || (takes_values && settings.common.run.edit_owned) {
         ui.say("What their owner has in its values comes back with its next upgrade, unless they are brought in line:");
         for line in &owned {
             ui.say(&format!("  {line}"));
@@ -32,6 +33,32 @@ pub(super) fn refused(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Opti
         return None;
     }
     Some(Refusal::Owned { objects: owned, takes_values })
+}
+
+/// What has to be committed where the objects come from, after they were written here all the same: the values are put
+/// into a file beside the backup before the first write, since they hold an issuer's key that is nowhere else.
+pub(super) fn to_commit(
+    settings: &Settings,
+    look: &Look,
+    outlook: &Outlook,
+    issuer: Option<&IssuerPair>,
+    saved: &Path,
+) -> Result<Vec<String>, Error> {
+    let owned = plan::owned(&look.snapshot);
+    if !settings.break_glass || owned.is_empty() {
+        return Ok(Vec::new());
+    }
+    let last = outlook.steps.iter().rev().find_map(|step| match step {
+        Step::TrustRoots { anchors, .. } => Some(anchors),
+        _ => None,
+    });
+    let file = saved.join("commit.values.yaml");
+    keyfile::write_secret(&file, &handover::values(last.unwrap_or(&look.standing.roots), issuer))?;
+    let mut lines =
+        vec!["To be committed where these objects come from, or the old certificates come back:".to_owned()];
+    lines.extend(owned.iter().map(|line| format!("  {line}")));
+    lines.push(format!("  values for the chart linkerd-control-plane, with the issuer's key: {}", file.display()));
+    Ok(lines)
 }
 
 /// The side of the port that hands writes over, where the objects have an owner who is given them.

@@ -31,9 +31,14 @@ pub(super) fn ask(settings: &mut Settings, standing: &Standing, ui: &Ui) -> Resu
             let question = format!("Key of the anchor `{}`, which is on its way in", anchor.name());
             Some(ui.line(&question, &suggestion).map(|file| at_home(&file))?)
         }
-        None => ui.key_place(&suggestion, check)?,
+        None => of_new(settings.now, ui)?,
     };
     Ok(())
+}
+
+/// Asks where a new anchor's key is to go; nowhere is an answer as well.
+pub(super) fn of_new(now: jiff::Timestamp, ui: &Ui) -> Result<Option<PathBuf>, Error> {
+    ui.key_place(&suggestion(now), check)
 }
 
 /// A file's name that tells one year's key from another's.

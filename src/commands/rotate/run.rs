@@ -8,9 +8,10 @@ use crate::{
     execute::{self, Stop, Stopper},
     exit::ExitStatus,
     mesh::Mesh,
-    plan::Request,
+    plan::{Done, Goal, Request},
     ui::{
         Ui,
+        recover::left as show_left,
         run::{self as show, Guide, Undo},
     },
 };
@@ -25,6 +26,8 @@ pub(super) struct Ready<'a> {
     pub(super) request: Request,
     pub(super) gathered: Gathered,
     pub(super) saved: PathBuf,
+    /// What is said at the end to be committed elsewhere.
+    pub(super) to_commit: Vec<String>,
     pub(super) recorder: Recorder<'a>,
 }
 
@@ -36,7 +39,7 @@ pub(super) async fn run<M: Mesh>(
     interrupts: &mut Interrupts,
     ui: &Ui,
 ) -> Result<ExitStatus, Error> {
-    let Ready { request, gathered, saved, mut recorder } = ready;
+    let Ready { request, gathered, saved, to_commit, mut recorder } = ready;
     let options = settings.options(holder::own());
     let stopper = Stopper::default();
     let begun = mesh.now();
@@ -69,8 +72,12 @@ pub(super) async fn run<M: Mesh>(
     };
     told.end();
     recorder.end(mesh.now(), &ended);
+    for line in &to_commit {
+        ui.say(line);
+    }
     let took = crate::findings::span(mesh.now().duration_since(begun));
     match ended {
+        Ok(done) if settings.goal == Goal::Recover => return recovered(&done, &took, ui),
         Ok(done) if done.trusting_old.is_empty() => ui.data(&format!("Done in {took}.\n"))?,
         Ok(done) => {
             let names: Vec<String> = done.trusting_old.iter().map(ToString::to_string).collect();
@@ -83,6 +90,17 @@ pub(super) async fn run<M: Mesh>(
         }
     }
     Ok(ExitStatus::Fine)
+}
+
+/// The end of a recovery: what is whole, and what only the operator can bring back.
+fn recovered(done: &Done, took: &str, ui: &Ui) -> Result<ExitStatus, Error> {
+    if done.left.is_empty() {
+        ui.data(&format!("Done in {took}: identity signs, and every pair of workloads works.\n"))?;
+        return Ok(ExitStatus::Fine);
+    }
+    ui.data(&format!("Done in {took}, but for these, which cannot be restarted from here:\n"))?;
+    ui.data(&show_left(done, ui.stdout()))?;
+    Ok(ExitStatus::Warnings)
 }
 
 /// Where a run keeps what it saves, unless told otherwise.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{
-        BroughtIssuerArgs, ClusterArgs, DueArg, LifetimeArg, ProbeArg, RotateAnchorArgs, RotateArgs, RotateDueArgs,
-        RotateIssuerArgs, RotatedAnchorArgs, RunArgs, TrimArg,
+        BroughtIssuerArgs, ClusterArgs, DueArg, LifetimeArg, ProbeArg, RecoverArgs, RotateAnchorArgs, RotateArgs,
+        RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs, RunArgs, TrimArg,
     },
     cluster::Connect,
     commands::observe::connect,
@@ -14,11 +14,13 @@ use crate::{
     mesh::ProbeScope,
     pki::Fingerprint,
     plan::{Goal, Request, Standing, Trim},
+    ui::Ui,
 };
 
 use super::{
     due::Wanted,
     materials::{Gathered, KeyFile, Keys, Lifetimes},
+    place,
 };
 
 /// What a rotation needs to know.
@@ -35,6 +37,8 @@ pub(in crate::commands) struct Settings {
     pub(super) needs_key: bool,
     pub(super) lifetimes: Lifetimes,
     trim: Trim,
+    /// Whether objects with another owner are written all the same, and what has to be committed there is told.
+    pub(super) break_glass: bool,
     pub(super) common: RotateArgs,
     pub(super) connect: Connect,
     pub(super) now: Timestamp,
@@ -92,6 +96,27 @@ impl Settings {
         Self::of(Goal::Back, Keys::default(), None, common, now)
     }
 
+    /// The settings of `recover-expired`.
+    pub(in crate::commands) fn of_recovery(arguments: RecoverArgs, now: Timestamp) -> Self {
+        let keys = Keys {
+            out: arguments.anchor_key_out,
+            anchor_cert: arguments.anchor_cert,
+            anchor_key: KeyFile::anchor(arguments.anchor_key, arguments.anchor_key_password_file),
+            ..Keys::of_issuer(&arguments.issuer)
+        };
+        let common = RotateArgs {
+            issuer_lifetime: arguments.issuer_lifetime,
+            run: arguments.run,
+            patient: false,
+            force: false,
+            issuer: arguments.issuer,
+            cluster: arguments.cluster,
+        };
+        let is_told = keys.out.is_some() || arguments.discard_anchor_key || keys.request.is_some();
+        let settings = Self::of(Goal::Recover, keys, Some(arguments.anchor_lifetime), common, now);
+        Self { place_is_open: !is_told, break_glass: arguments.break_glass, ..settings }
+    }
+
     fn of(goal: Goal, keys: Keys, anchor: Option<LifetimeArg>, common: RotateArgs, now: Timestamp) -> Self {
         // A certificate holds whole seconds.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
@@ -105,6 +130,7 @@ impl Settings {
             needs_key: true,
             lifetimes,
             trim: Trim::Now,
+            break_glass: false,
             connect: connect(&common.cluster),
             common,
             now,
@@ -114,6 +140,26 @@ impl Settings {
     /// Whether each step is asked for.
     pub(in crate::commands) fn is_interactive(&self) -> bool {
         self.common.run.interactive
+    }
+
+    /// How many workloads are restarted at once.
+    pub(in crate::commands) fn at_once(&self) -> usize {
+        self.common.run.max_parallel.max(1)
+    }
+
+    /// Whether the operator is there and wants to be asked.
+    pub(in crate::commands) fn may_ask(&self, ui: &Ui) -> bool {
+        !self.common.run.yes && ui.can_ask()
+    }
+
+    /// Asks where a new anchor's key is to go.
+    ///
+    /// # Errors
+    /// When the terminal gives no answer.
+    pub(in crate::commands) fn ask_for_place(&mut self, ui: &Ui) -> Result<(), Error> {
+        self.keys.out = place::of_new(self.now, ui)?;
+        self.place_is_open = false;
+        Ok(())
     }
 
     /// Anchors that stay whatever else is decided.

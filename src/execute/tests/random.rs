@@ -25,7 +25,7 @@ pub(super) struct Case {
     pub(super) conflict: Option<u32>,
     pub(super) missed: bool,
     pub(super) unseen: Option<usize>,
-    never_ready: Option<usize>,
+    pub(super) never_ready: Option<usize>,
     lazy: bool,
     pub(super) all: bool,
     pub(super) at_once: usize,

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use proptest::prelude::*;
 
-use super::Log;
+use super::{
+    Log,
+    random::{Case, cases, config, mesh},
+};
 use crate::{
     execute::{Options, Stop, Stopper, run},
     mesh::{IssuerPair, Mesh as _, ProbeScope},
@@ -15,15 +19,6 @@ use crate::{
 };
 
 const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
-const ALL: [Broken; 6] = [
-    Broken::IssuerExpired,
-    Broken::AnchorExpired,
-    Broken::BothExpired,
-    Broken::IdentityDown,
-    Broken::TrimmedTooEarly,
-    Broken::PrematureIssuer,
-];
-
 /// A mesh that is down, and what there is to bring it back with.
 struct Down {
     simulation: Simulation,
@@ -80,12 +75,12 @@ fn is_whole(down: &Down, what: &str) {
     assert_eq!(plan::ailments(&standing(&down.simulation)), [], "{what}");
     wait(down.simulation.pause(std::time::Duration::from_hours(48)));
     assert_eq!(down.working().len(), workloads * workloads, "{what}, two days later");
-    assert_eq!(*down.simulation.world().anchors(), [down.remedy.anchor.clone()], "{what}");
+    assert_eq!(down.simulation.world().anchors(), std::slice::from_ref(&down.remedy.anchor), "{what}");
 }
 
 #[test]
 fn every_broken_mesh_comes_back_with_the_anchors_key_and_without() {
-    for broken in ALL {
+    for broken in Broken::ALL {
         for has_keys in [true, false] {
             let what = format!("{broken:?}, keys {has_keys}");
             let down = Down::by(broken, has_keys);
@@ -150,7 +145,7 @@ fn nothing_but_identity_is_restarted_before_identity_signs() {
 
 #[test]
 fn killed_after_any_write_the_same_command_goes_on() {
-    for broken in ALL {
+    for broken in Broken::ALL {
         let whole = Down::by(broken, false);
         let begun = whole.simulation.world().writes();
         assert!(whole.recover().0.is_ok());
@@ -180,4 +175,116 @@ fn a_healthy_mesh_has_no_ailment() {
     let (ended, log) = down.recover();
     assert_eq!(log.steps, []);
     assert!(ended.is_ok());
+}
+
+/// How a mesh can be that goes down, and what goes wrong while it is brought back.
+#[derive(Clone, Debug)]
+struct Fall {
+    case: Case,
+    broken: Broken,
+    has_keys: bool,
+    /// Hours that pass before anybody notices.
+    hours: i64,
+    /// These cannot be restarted.
+    bare: BTreeSet<usize>,
+}
+
+fn falls() -> impl Strategy<Value = Fall> {
+    let broken = (0..Broken::ALL.len()).prop_map(|index| Broken::ALL[index]);
+    let bare = prop_oneof![2 => Just(BTreeSet::new()), 1 => prop::collection::btree_set(0_usize..5, 1..3)];
+    let drawn = (cases(), broken, any::<bool>(), prop_oneof![2 => Just(0_i64), 1 => 0_i64..3], bare);
+    drawn.prop_map(|(case, broken, has_keys, hours, bare)| Fall { case, broken, has_keys, hours, bare })
+}
+
+impl Fall {
+    fn is(&self, workload: &WorkloadRef, of: impl Fn(usize) -> bool) -> bool {
+        workload.name.strip_prefix('w').and_then(|number| number.parse().ok()).is_some_and(of)
+    }
+
+    fn never_ready(&self) -> Option<usize> {
+        self.case.never_ready.map(|index| index % self.case.workloads.len())
+    }
+
+    /// Two worlds in which the same has happened.
+    fn worlds(&self) -> (World, World) {
+        let mut world = World::of(&mesh(&self.case), &[]).unwrap();
+        world.bind(|workload| self.is(workload, |number| self.bare.contains(&number)));
+        world.break_by(self.broken).unwrap();
+        world.pass(SignedDuration::from_hours(self.hours));
+        let twin = world.twin().unwrap();
+        (world, twin)
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let named = |index: &usize| format!("w{}", index % self.case.workloads.len());
+        let mut faults: Vec<Fault> = self.case.never_ready.iter().map(named).map(Fault::NeverReady).collect();
+        faults.extend(self.case.unseen.iter().map(named).map(Fault::Unseen));
+        faults.extend(self.case.missed.then_some(Fault::MissedUpdate));
+        faults
+    }
+
+    fn survive(&self) -> Result<(), String> {
+        let (world, mut alone) = self.worlds();
+        let mut simulation = Simulation::new(world);
+        let mut at = simulation.world().writes();
+        for kill in &self.case.kills {
+            at += kill;
+            let conflict = self.case.conflict.map(Fault::ConflictAt);
+            let faults = self.faults().into_iter().chain([Fault::KilledAfter(at)]).chain(conflict);
+            simulation.world().set_faults(faults.collect());
+            let down = Down::with(simulation, self.has_keys);
+            let _ = down.recover();
+            simulation = down.simulation;
+        }
+        simulation.world().set_faults(self.faults());
+        let down = Down::with(simulation, self.has_keys);
+        let (ended, log) = down.recover();
+        let is_stated = match &ended {
+            Ok(_) => true,
+            Err(Stop::Rollout { workload, .. }) => self.is(workload, |number| Some(number) == self.never_ready()),
+            Err(Stop::Refused(_) | Stop::Held(_)) => true,
+            // It cannot be seen whether a restart brought it back.
+            Err(Stop::NoEffect(_)) => self.case.unseen.is_some(),
+            Err(_) => false,
+        };
+        if !is_stated {
+            return Err(format!("it ended as {ended:?} after {:?}", log.steps));
+        }
+        down.simulation.world().mend();
+        down.simulation.world().pass(SignedDuration::from_hours(25));
+        let until = down.simulation.world().now().duration_since(alone.now());
+        alone.pass(until);
+        let (working, untouched) = (down.working(), alone.working());
+        if let Some(lost) = untouched.difference(&working).next() {
+            return Err(format!("{lost:?} would work a day later if nothing had been done; ended as {ended:?}, {:?}", log.steps));
+        }
+        let is_bare = |workload: &WorkloadRef| self.is(workload, |number| self.bare.contains(&number));
+        let missing = down.pairs().into_iter().find(|pair| !working.contains(pair) && !is_bare(&pair.0) && !is_bare(&pair.1));
+        match (ended, missing) {
+            (Ok(_), Some(missing)) => Err(format!("{missing:?} does not work, steps {:?}", log.steps)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Down {
+    fn pairs(&self) -> Vec<(WorkloadRef, WorkloadRef)> {
+        let all = wait(self.simulation.rollouts(&[])).unwrap();
+        let names: Vec<WorkloadRef> = all.into_iter().map(|one| one.workload).collect();
+        names.iter().flat_map(|one| names.iter().map(move |other| (one.clone(), other.clone()))).collect()
+    }
+}
+
+/// Each of them lives through two days twice.
+fn fewer(config: ProptestConfig) -> ProptestConfig {
+    ProptestConfig { cases: config.cases.div_ceil(2), ..config }
+}
+
+proptest! {
+    #![proptest_config(fewer(config()))]
+
+    #[test]
+    fn a_recovery_ends_whole_or_in_a_stated_refusal_and_never_worse_than_before(fall in falls()) {
+        prop_assert_eq!(fall.survive(), Ok(()));
+    }
 }

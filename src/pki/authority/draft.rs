@@ -112,6 +112,31 @@ impl Draft {
     }
 }
 
+/// The same anchor with another validity and number, signed by its own key.
+pub(super) fn again(
+    anchor: &Certificate,
+    subject: DistinguishedName,
+    lifetime: Lifetime,
+    serial: Serial,
+    key: &PrivateKey,
+) -> Result<Certificate, SigningError> {
+    let signer = Signer::of(key)?;
+    let mut params = CertificateParams::new(anchor.dns_names().to_vec()).map_err(|error| encoding(&error))?;
+    params.distinguished_name = subject;
+    (params.not_before, params.not_after) = (time(lifetime.not_before)?, time(lifetime.not_after)?);
+    params.serial_number = Some(SerialNumber::from_slice(serial.bytes()));
+    // Who names its signer by this identifier goes on to find it.
+    params.key_identifier_method =
+        anchor.key_id().map_or(KeyIdMethod::Sha256, |id| KeyIdMethod::PreSpecified(id.to_vec()));
+    params.is_ca = IsCa::Ca(match anchor.path_len().and_then(|most| u8::try_from(most).ok()) {
+        Some(most) => BasicConstraints::Constrained(most),
+        None => BasicConstraints::Unconstrained,
+    });
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let made = params.self_signed(&signer).map_err(|error| signer.failed(&error))?;
+    Certificate::parse(made.der()).map_err(|error| encoding(&error))
+}
+
 /// The key as rcgen asks for it.
 struct Signer<'a> {
     key: &'a PrivateKey,
@@ -156,7 +181,7 @@ fn time(at: Timestamp) -> Result<OffsetDateTime, SigningError> {
     OffsetDateTime::from_unix_timestamp(at.as_second()).map_err(|error| encoding(&error))
 }
 
-fn unnameable(authority: &Certificate) -> SigningError {
+pub(super) fn unnameable(authority: &Certificate) -> SigningError {
     SigningError::Name { name: authority.name().to_owned(), subject: authority.subject().to_owned() }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     execute::Stop,
     mesh::Obstacle,
     plan::{Hold, Refusal},
+    snapshot::WorkloadRef,
 };
 
 use super::{dry_run, linked, step::title};
@@ -112,6 +113,31 @@ pub fn obstacle(obstacle: Obstacle) -> &'static str {
         Obstacle::Unknown => "its controller is not known here: replace its pods",
         Obstacle::Excluded => "left out by --exclude: restart it now, or run again without that",
         Obstacle::NotSelected => "not among those of --only: restart it now, or run again without that",
+    }
+}
+
+/// The commands that bring new pods where a restart by us would not; they are for whoever made the pods.
+pub fn commands(hold: &Hold) -> Vec<String> {
+    let WorkloadRef { namespace, kind, name } = &hold.workload;
+    let kind = kind.to_lowercase();
+    let rollout = |verb: &str| format!("kubectl rollout {verb} {kind}/{name} -n {namespace}");
+    match hold.obstacle {
+        Obstacle::Paused => ["resume", "restart", "status", "pause"].map(rollout).to_vec(),
+        Obstacle::Bare => vec![
+            format!("kubectl delete pod {name} -n {namespace}"),
+            "kubectl apply -f FILE   # what the pod was made from, not what `kubectl get -o yaml` shows".to_owned(),
+        ],
+        // Its controller makes another from the template, which holds no proxy yet.
+        Obstacle::Job => {
+            vec![format!(
+                "kubectl delete pods -n {namespace} -l batch.kubernetes.io/job-name={name}   # its work begins anew"
+            )]
+        }
+        Obstacle::InjectedByHand => vec![format!(
+            "kubectl get {kind} {name} -n {namespace} -o yaml | linkerd uninject - | linkerd inject --manual - | kubectl apply -f -"
+        )],
+        Obstacle::Excluded | Obstacle::NotSelected => vec![rollout("restart")],
+        Obstacle::Unknown => Vec::new(),
     }
 }
 

@@ -137,6 +137,15 @@ impl<'a> Watched<'a> {
         Rollout { complete: rollout.complete && self.ending.is_empty(), trouble, ..rollout }
     }
 
+    /// An older pod of a `StatefulSet` that is not ready. Its controller waits for that one before it replaces any
+    /// (kubernetes, pkg/controller/statefulset, `updateStatefulSet`, unless pods are managed in parallel), and a pod whose
+    /// proxy gets no leaf is never ready: so it would wait for ever.
+    pub(super) fn stuck(&self) -> Option<(&str, &str)> {
+        let waits = self.seen.rolling == Rolling::StatefulSet && self.newest.is_some() && self.ending.is_empty();
+        let unready = self.older.iter().filter(|(is_ready, ..)| waits && !is_ready);
+        unready.max_by_key(|(_, name, _)| ordinal(name)).map(|(_, name, uid)| (name.as_str(), uid.as_str()))
+    }
+
     /// The pod that goes next where pods are replaced by deleting them: one at a time, an unready one first, the others
     /// from the last name on as a StatefulSet's controller does it.
     pub(super) fn next(&self) -> Option<(&str, &str)> {
@@ -230,6 +239,16 @@ mod tests {
         let new = |name: &str| pod(name, "db-new", true);
         assert_eq!(next(&[new("db-0"), new("db-1"), new("db-2")]), None);
         assert_eq!(watched(&seen, &[old("db-0"), new("db-1")]).judge(seen.rollout.clone()).updated, 1);
+    }
+
+    #[test]
+    fn an_older_pod_that_never_gets_ready_is_in_the_way_of_a_stateful_set() {
+        let seen = seen(Rolling::StatefulSet, 3);
+        let stuck = |pods: &[Value]| watched(&seen, pods).stuck().map(|(name, _)| name.to_owned());
+        let old = |name: &str, ready: bool| pod(name, "db-old", ready);
+        assert_eq!(stuck(&[old("db-0", true), old("db-1", true)]), None, "its controller replaces them");
+        assert_eq!(stuck(&[old("db-0", false), old("db-1", false)]).as_deref(), Some("db-1"));
+        assert_eq!(stuck(&[old("db-0", true), pod("db-1", "db-new", false)]), None, "it is on its way");
     }
 
     #[test]

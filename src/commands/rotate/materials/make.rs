@@ -47,6 +47,14 @@ impl Make<'_> {
         })
     }
 
+    /// An anchor that has ended, signed anew with its own key, and an issuer under it.
+    pub(super) fn renewed(&self, anchor: &Certificate, key: PrivateKey) -> Result<Gathered, Error> {
+        let lifetime = self.settings.lifetimes.anchor;
+        let renewed = Authority::renew_anchor(anchor, key, lifetime, self.settings.now, Serial::random()?)?;
+        let issuer = self.issuer(&renewed)?;
+        Ok(Gathered { issuer: Some(issuer), ..Gathered::towards(renewed.certificate()) })
+    }
+
     /// An anchor that was made elsewhere, without its key.
     pub(super) fn anchor_in(&self, file: &Path) -> Result<Certificate, Error> {
         let unfit = |source| Error::Unfit { file: file.to_owned(), source };

@@ -10,7 +10,7 @@ use super::{super::Settings, trust_domain};
 
 /// Writes a request for a new issuer and its key, where that was asked for, and says what to do with them. The mesh is
 /// not touched.
-pub(in crate::commands::rotate) fn request(settings: &Settings, snapshot: &Snapshot) -> Result<Option<String>, Error> {
+pub(in crate::commands) fn request(settings: &Settings, snapshot: &Snapshot) -> Result<Option<String>, Error> {
     let Some((csr, key_file)) = &settings.keys.request else { return Ok(None) };
     keyfile::check_new(csr)?;
     keyfile::check_new(key_file)?;

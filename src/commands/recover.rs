@@ -1,0 +1,88 @@
+//! `recover-expired`: what has brought the mesh down, and the shortest safe way back.
+
+use jiff::Timestamp;
+
+use crate::{
+    cli::RecoverArgs,
+    error::Error,
+    execute::Stop,
+    exit::ExitStatus,
+    findings,
+    pki::Thresholds,
+    plan::{self, Need, Refusal},
+    ui::{
+        Ui,
+        recover::{Chart, fits},
+    },
+};
+
+use super::{
+    interrupt::Interrupts,
+    rotate::{self, Gathered, Look},
+};
+
+/// What `recover-expired` needs to know.
+#[derive(Debug)]
+pub(super) struct Settings {
+    run: rotate::Settings,
+}
+
+impl Settings {
+    /// The settings that the arguments mean at the moment `now`.
+    pub(super) fn resolve(arguments: RecoverArgs, now: Timestamp) -> Self {
+        Self { run: rotate::Settings::of_recovery(arguments, now) }
+    }
+}
+
+/// Brings a mesh back.
+pub(super) async fn recover(mut settings: Settings, ui: &Ui) -> Result<ExitStatus, Error> {
+    if settings.run.is_interactive() && !ui.can_ask() {
+        return Err(Error::NotInteractive);
+    }
+    let mut interrupts = Interrupts::new()?;
+    let look = interrupts.or(Box::pin(look(&settings, ui))).await?;
+    settings.run.check_selection(&look.standing)?;
+    let report = findings::check(
+        &look.snapshot,
+        &findings::Settings { now: look.snapshot.taken_at, thresholds: Thresholds::default() },
+    );
+    if plan::ailments(&look.standing).is_empty() {
+        ui.data(&fits(&look.standing, &report, ui.stdout()))?;
+        return Ok(ExitStatus::Fine);
+    }
+    let need = plan::need(&look.standing);
+    let chart = Chart { report: &report, standing: &look.standing, need: &need };
+    ui.data(&chart.wrong(ui.stdout()))?;
+    if let Some(refusal) = rotate::refused_beforehand(&settings.run, &look, ui) {
+        let is_owned = matches!(refusal, Refusal::Owned { .. });
+        ui.stopped(&Stop::Refused(Box::new(refusal)));
+        if is_owned {
+            ui.say("  hint: --break-glass writes here at once, and says what has to be committed there afterwards");
+        }
+        return Ok(ExitStatus::Gate);
+    }
+    if let Some(text) = rotate::request(&settings.run, &look.snapshot)? {
+        ui.data(&text)?;
+        return Ok(ExitStatus::Fine);
+    }
+    let gathered = gather(&mut settings, &look, &need, ui)?;
+    ui.data(&chart.way(gathered.anchor(), settings.run.at_once(), ui.stdout()))?;
+    rotate::carry_out(&settings.run, &look, gathered, &mut interrupts, ui).await
+}
+
+async fn look(settings: &Settings, ui: &Ui) -> Result<Look, Error> {
+    let mesh = rotate::reach(&settings.run, ui).await?;
+    rotate::look(mesh, ui).await
+}
+
+/// What the way back takes. Where nobody said where a new anchor's key goes, it is asked for.
+fn gather(settings: &mut Settings, look: &Look, need: &Need, ui: &Ui) -> Result<Gathered, Error> {
+    match rotate::remedy(&settings.run, &look.snapshot, &look.standing, ui) {
+        Err(Error::NoRemedy(_)) if settings.run.may_ask(ui) => {
+            ui.say(&crate::ui::recover::without_key(need));
+            settings.run.ask_for_place(ui)?;
+            rotate::remedy(&settings.run, &look.snapshot, &look.standing, ui)
+        }
+        other => other,
+    }
+}
