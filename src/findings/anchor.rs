@@ -30,6 +30,7 @@ pub(super) fn none(view: &View<'_>) -> Vec<Finding> {
             .seen(evidence)
             .seen("new proxies and a restarted identity controller cannot start without one")
             .next("restart nothing: running proxies keep the bundle they loaded")
+            .next(verbs::RECOVERY)
             .next("put the anchor back under key ca-bundle.crt, from a backup or from a running proxy's environment");
     vec![finding]
 }
@@ -112,6 +113,7 @@ fn lifetime_of(view: &View<'_>, anchor: &Certificate) -> Option<Finding> {
         Code::AnchorExpired => finding
             .seen("identity refuses to sign under it; proxies go on accepting each other until their leafs end")
             .next("restart nothing before identity can sign again: open connections go on carrying requests")
+            .next(verbs::RECOVERY)
             .next("add a new trust anchor beside it, then an issuer under the new one, then restart identity"),
         Code::AnchorExpiredUnused => expired_unused(view, &asked, finding),
         Code::AnchorNotYetValid => finding.next("check the clock of the machine that made it, or make it again"),

@@ -43,6 +43,7 @@ pub(super) fn missing(view: &View<'_>) -> Vec<Finding> {
     .seen(evidence)
     .seen_all(problems.iter().map(|problem| format!("line {}: {}", problem.line, problem.what)))
     .next("restart nothing: a running identity signs with what it has in memory")
+    .next(verbs::RECOVERY)
     .next("put an issuer that chains to the present trust anchor into the Secret, with its key");
     vec![finding]
 }
@@ -108,7 +109,8 @@ pub(super) fn key_mismatch(view: &View<'_>) -> Vec<Finding> {
     )
     .seen(why)
     .seen("identity goes on with the issuer in memory and does not start again once it stops")
-    .next("do not restart linkerd-identity before certificate and key in the Secret belong together and are plain PEM");
+    .next("do not restart linkerd-identity before certificate and key in the Secret belong together and are plain PEM")
+    .next("`recover-expired --anchor-key FILE` puts a new pair there");
     vec![finding]
 }
 
@@ -145,7 +147,7 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
     vec![
         finding
             .next("do not restart linkerd-identity or any workload yet")
-            .next_all(verbs::on_from_here(view))
+            .next_all(verbs::on_from_here(view).or_else(|| Some(verbs::RECOVERY.to_owned())))
             .next_all(way_back(view, by_roots, &refusing)),
     ]
 }

@@ -150,7 +150,7 @@ pub(super) fn leaf_lifetime(view: &View<'_>) -> Vec<Finding> {
         let finding = Finding::new(Code::LeafExpired, Severity::Critical, "leaf certificates", summary)
             .seen_all(some_of_many(&expired, |presented| leaf(view, presented) + &refreshes(&failed, presented)))
             .seen("every new connection to or from them fails")
-            .next("find out why identity does not renew them, then restart them");
+            .next("`recover-expired` restarts them once identity signs; or find out why it does not renew them, then restart them");
         findings.push(finding);
     }
     if !overdue.is_empty() {

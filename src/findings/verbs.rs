@@ -24,6 +24,11 @@ pub(super) fn on_from_here(view: &View<'_>) -> Option<String> {
     (several && plan::takes_values(view.snapshot)).then(|| NEXT.to_owned())
 }
 
+/// What is over, or lost, and keeps identity from signing. It is the same whoever writes the certificates: the verb goes
+/// through their owner, or says what it takes.
+pub(super) const RECOVERY: &str = "`recover-expired` shows the shortest safe way back and goes it; `recover-expired --dry-run` only \
+                                   shows it. Or by hand:";
+
 fn either(view: &View<'_>, ours: &str, otherwise: &str) -> String {
     if plan::takes_values(view.snapshot) { ours } else { otherwise }.to_owned()
 }

@@ -86,6 +86,7 @@ fn expired(view: &View<'_>, issuer: &Certificate, finding: Finding) -> Finding {
     };
     finding
         .next("restart nothing before identity can sign again: open connections go on carrying requests")
+        .next(verbs::RECOVERY)
         .next("put a new issuer under the present trust anchor into the Secret, then restart linkerd-identity")
         .next("then restart the control plane and the workloads: their leafs carry the dead issuer")
 }
