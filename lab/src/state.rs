@@ -187,22 +187,34 @@ pub async fn set(mesh: &Mesh, name: &str, mode: Option<Mode>) -> Result<Duration
         },
     };
     if let Some(steps) = wanted.steps {
-        steps(&stage).await?;
+        timed("the state is reached", steps(&stage)).await?;
     }
     Ok(begun.elapsed())
+}
+
+/// Does something and says how long it took.
+async fn timed<T>(what: &str, does: impl Future<Output = Result<T>>) -> Result<T> {
+    let begun = Instant::now();
+    let done = does.await?;
+    tracing::info!("{what} after {:.1} s", begun.elapsed().as_secs_f32());
+    Ok(done)
 }
 
 impl State {
     /// A clean install with workloads, everything ready.
     async fn install(&self, mesh: &Mesh, mode: Option<Mode>, pki: Pki) -> Result<Stage> {
         let stage = Stage { mesh: mesh.clone(), pki };
-        mesh.uninstall().await?;
-        mesh.render(mode.unwrap_or(self.mode), &stage.pki, true).await?;
-        if let Some(early) = self.early {
-            early(&stage).await?;
-        }
-        mesh.ready().await?;
-        workloads::apply(&mesh.kube).await?;
+        timed("what was there is gone", mesh.uninstall()).await?;
+        timed("the control plane is applied", async {
+            mesh.render(mode.unwrap_or(self.mode), &stage.pki, true).await?;
+            if let Some(early) = self.early {
+                early(&stage).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        timed("the control plane is ready", mesh.ready()).await?;
+        timed("the workloads are ready", workloads::apply(&mesh.kube)).await?;
         Ok(stage)
     }
 }

@@ -20,6 +20,7 @@
 
 mod edits;
 mod harness;
+mod instruments;
 mod port;
 mod recorded;
 mod rotate;

@@ -18,14 +18,13 @@ mod whole;
 use std::path::PathBuf;
 
 use lab::{
-    cluster::Cluster,
-    install::{Mesh, Mode, Pki},
+    install::{Mode, Pki},
     state, workloads,
 };
 use serde_json::Value;
 
 use crate::{
-    harness::{Ran, Result, Target, lab_name},
+    harness::{Ran, Result, Target, mesh},
     states::unexpected,
 };
 
@@ -90,10 +89,6 @@ async fn installed() -> Result<Target> {
         workloads::apply(&mesh.kube).await?;
     }
     Ok(target)
-}
-
-async fn mesh() -> Result<Mesh> {
-    Ok(Mesh::of_lab(&Cluster::require(&lab_name())?).await?)
 }
 
 /// The anchors in the trust roots, as PEM.
