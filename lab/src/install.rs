@@ -87,6 +87,10 @@ impl Mesh {
 
     /// Installs the control plane without waiting for it. An `eager` one is found ready sooner than a real one would be.
     pub async fn render(&self, mode: Mode, pki: &Pki, eager: bool) -> Result<()> {
+        for end in ["crt", "key"] {
+            // Of a state before.
+            let _ = std::fs::remove_file(self.files.join(format!("old-anchor.{end}")));
+        }
         self.keep(pki)?;
         self.kube.apply(&crds::linkerd()).await?;
         let chart = paths::sources().join("chart").display().to_string();
@@ -136,10 +140,12 @@ impl Mesh {
         self.kube.patch(NAMESPACE, "configmap/linkerd-identity-trust-roots", &patch).await
     }
 
-    /// The same for what the mesh is on its way to; the anchor's certificate from before stays as `old-anchor.crt`.
+    /// The same for what the mesh is on its way to; the anchor from before stays as `old-anchor.crt` and `.key`.
     pub fn keep_next(&self, pki: &Pki) -> Result<()> {
-        let old = self.files.join("old-anchor.crt");
-        std::fs::rename(self.files.join("anchor.crt"), &old).map_err(Error::file("writing", &old))?;
+        for end in ["crt", "key"] {
+            let old = self.files.join(format!("old-anchor.{end}"));
+            std::fs::rename(self.files.join(format!("anchor.{end}")), &old).map_err(Error::file("writing", &old))?;
+        }
         self.keep(pki)
     }
 

@@ -55,10 +55,7 @@ pub async fn apply(kube: &Kubectl) -> Result<()> {
 /// a moment later, and with failurePolicy Ignore nothing else tells.
 pub async fn injection(kube: &Kubectl, wanted: bool) -> Result<()> {
     let client = kube.client().await?;
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE},
-        "spec": {"containers": [{"name": "probe", "image": IMAGE}]},
-    });
+    let pod = probe();
     let what = if wanted { "injection into new pods" } else { "an end of injection" };
     until(what, Duration::from_mins(1), async || {
         let injected = requests::admitted(&client, &format!("/api/v1/namespaces/{NAMESPACE}/pods"), &pod).await?;
@@ -66,6 +63,23 @@ pub async fn injection(kube: &Kubectl, wanted: bool) -> Result<()> {
         Ok(if injected == wanted { Ok(()) } else { Err(format!("injected: {injected}")) })
     })
     .await
+}
+
+/// Waits until a new pod would be refused.
+pub async fn refusal(kube: &Kubectl) -> Result<()> {
+    let client = kube.client().await?;
+    until("new pods to be refused", Duration::from_mins(1), async || {
+        let answer = requests::admitted(&client, &format!("/api/v1/namespaces/{NAMESPACE}/pods"), &probe()).await;
+        Ok(if answer.is_err() { Ok(()) } else { Err("a pod was admitted".to_owned()) })
+    })
+    .await
+}
+
+fn probe() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE},
+        "spec": {"containers": [{"name": "probe", "image": IMAGE}]},
+    })
 }
 
 /// Waits until a namespace holds at least so many pods and every container of every one of them is ready.

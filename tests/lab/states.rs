@@ -17,6 +17,7 @@ const BUNDLES: &[Expected] = &[
     ("trimmed-not-restarted", &["LC-I06", "LC-S01", "LC-S02"], 4),
     ("garbage-in-bundle", &["LC-A02"], 4),
     ("anchor-expired", &["LC-A03"], 4),
+    ("anchor-and-issuer-expired", &["LC-A03", "LC-I03"], 4),
     ("anchor-near-end", &["LC-A05"], 3),
     ("ha", &[], 0),
 ];
@@ -32,8 +33,10 @@ const ISSUERS: &[Expected] = &[
 ];
 
 const WEBHOOKS: &[Expected] = &[
-    ("webhooks-expired", &["LC-W01", "LC-W04"], 4),
+    ("webhooks-expired", &["LC-W01"], 4),
     ("webhook-mismatch", &["LC-W03"], 4),
+    ("dead-mesh-webhooks", &["LC-A03", "LC-I03", "LC-W01"], 4),
+    ("dead-mesh-webhooks-fail", &["LC-A03", "LC-I03", "LC-W01"], 4),
     ("unmeshed-pods", &["LC-P05"], 3),
     ("viz", &["LC-W02"], 4),
 ];
@@ -52,19 +55,28 @@ fn expected() -> impl Iterator<Item = &'static Expected> {
     [BUNDLES, ISSUERS, WEBHOOKS, OWNERS].into_iter().flatten()
 }
 
-/// These are looked at by the rotations that begin with them, so they are set only once.
+/// These are looked at by the tests that begin with them, so they are set only once for that.
 const BEGUN_WITH: &[&str] = &[
-    "healthy",
-    "extended-not-restarted",
+    "anchor-and-issuer-expired",
+    "anchor-expired",
+    "dead-issuer",
+    "dead-mesh-webhooks",
+    "dead-mesh-webhooks-fail",
     "extended-half-restarted",
+    "extended-not-restarted",
+    "ha",
+    "healthy",
+    "helm",
+    "issuer-expired",
     "premature-issuer",
     "premature-issuer-unextended",
-    "swapped-half-refreshed",
-    "trimmed-too-early",
     "refreshed-not-trimmed",
+    "swapped-half-refreshed",
     "trimmed-not-restarted",
-    "ha",
-    "helm",
+    "trimmed-too-early",
+    "viz",
+    "webhook-mismatch",
+    "webhooks-expired",
 ];
 
 #[test]

@@ -27,7 +27,7 @@ use crate::events::{Note, Record, Severity};
 use crate::flags::Flags;
 use crate::role::Failure;
 use crate::webhook::review::{AdmissionRequest, Verdict};
-use crate::webhook::{self, Admit};
+use crate::webhook::{self, Admit, certificate::Keys};
 use decide::Decision;
 use owner::Owner;
 use patch::Pod;
@@ -55,7 +55,7 @@ pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     let admin = Admin::start(flags.listen_or("metrics-addr", 9995), String::new).await?;
     let folder = PathBuf::from(webhook::MOUNTED);
     let ready = || admin.set_ready();
-    webhook::serve(flags.listen_or("addr", 8443), &folder, injector, ready).await
+    webhook::serve(flags.listen_or("addr", 8443), (&folder, Keys::All), injector, ready).await
 }
 
 impl Admit for Injector {

@@ -18,12 +18,15 @@ use crate::harness::{Result, Target};
 /// The clients ask four times a second; a look that is longer than that sees each pair asked.
 const LOOK: Duration = Duration::from_millis(350);
 
+/// Before the mark: several requests of each pair.
+const BEFORE: Duration = Duration::from_secs(3);
+
 /// A client's workload and its target, as `vote` and `web`.
 pub type Pair = (String, String);
 
 /// Watches every pair of a client and its target, on a thread of its own.
 pub struct Outage {
-    begun: Instant,
+    marked: Duration,
     stop: Arc<AtomicBool>,
     watching: JoinHandle<Vec<Seen>>,
 }
@@ -40,18 +43,18 @@ struct Seen {
 /// How it went.
 #[derive(Clone, Debug, Default)]
 pub struct Course {
-    /// Pairs that had no good request in the first moments.
+    /// Pairs that had only failed requests before the mark.
     pub failing: BTreeSet<Pair>,
-    /// Until one of those had its first good request; none where none had failed.
+    /// From the mark until one of those had its first good request; none where none had failed.
     pub first: Option<Duration>,
-    /// Until every pair whose target can be restarted had good requests and no more failed ones.
+    /// From the mark until every pair whose target can be restarted had good requests and no more failed ones.
     pub whole: Option<Duration>,
     /// Pairs that failed at the end, whatever their target.
     pub left: BTreeSet<Pair>,
 }
 
 impl Outage {
-    /// Begins to watch; what is read off counts from here.
+    /// Begins to watch, and looks for a while at what fails.
     pub fn watch(target: &Target) -> Self {
         let (target, stop, begun) = (target.clone(), Arc::new(AtomicBool::new(false)), Instant::now());
         let stopped = Arc::clone(&stop);
@@ -59,19 +62,15 @@ impl Outage {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(watch(&target, begun, &stopped)).unwrap()
         });
-        Self { begun, stop, watching }
-    }
-
-    /// Since when it watches.
-    pub fn begun(&self) -> Instant {
-        self.begun
+        std::thread::sleep(BEFORE);
+        Self { marked: begun.elapsed(), stop, watching }
     }
 
     /// Looks for another two seconds, and reads off how it went. `by_hand` are targets that somebody else has to see to.
     pub fn end(self, by_hand: &[&str]) -> Course {
         std::thread::sleep(Duration::from_secs(2));
         self.stop.store(true, Ordering::Relaxed);
-        course(&self.watching.join().unwrap(), by_hand)
+        course(&self.watching.join().unwrap(), self.marked, by_hand)
     }
 }
 
@@ -102,33 +101,37 @@ async fn watch(target: &Target, begun: Instant, stop: &AtomicBool) -> Result<Vec
 }
 
 /// The first look only tells where the counters stood.
-fn course(all: &[Seen], by_hand: &[&str]) -> Course {
-    let seen = all.get(1..).unwrap_or_default();
-    let pairs: BTreeSet<&Pair> = seen.iter().flat_map(|one| one.good.union(&one.bad)).collect();
-    let early = || seen.iter().take_while(|one| one.after < Duration::from_secs(2));
-    let is_failing =
-        |pair: &&&Pair| early().any(|one| one.bad.contains(**pair)) && !early().any(|one| one.good.contains(**pair));
-    let failing: BTreeSet<Pair> = pairs.iter().filter(is_failing).map(|pair| (*pair).clone()).collect();
-    let first = seen.iter().find(|one| one.good.iter().any(|pair| failing.contains(pair))).map(|one| one.after);
-    let ours = || pairs.iter().filter(|pair| !by_hand.contains(&pair.1.as_str()));
-    // The last moment at which one had a failed request, and after it the first by which each has had a good one.
-    let last = seen.iter().rposition(|one| ours().any(|pair| one.bad.contains(*pair))).map_or(0, |place| place + 1);
-    let mut missing: BTreeSet<&Pair> = ours().copied().collect();
-    let whole = seen[last.min(seen.len())..].iter().find(|one| {
+fn course(all: &[Seen], marked: Duration, by_hand: &[&str]) -> Course {
+    let (before, seen) = all
+        .get(1..)
+        .unwrap_or_default()
+        .split_at(all.get(1..).unwrap_or_default().iter().take_while(|one| one.after < marked).count());
+    let pairs: BTreeSet<&Pair> = before.iter().chain(seen).flat_map(|one| one.good.union(&one.bad)).collect();
+    let is_failing = |pair: &&Pair| {
+        before.iter().any(|one| one.bad.contains(*pair)) && !before.iter().any(|one| one.good.contains(*pair))
+    };
+    let failing: BTreeSet<Pair> = pairs.iter().copied().filter(is_failing).cloned().collect();
+    let since = |one: &Seen| one.after.saturating_sub(marked);
+    let first = seen.iter().find(|one| one.good.iter().any(|pair| failing.contains(pair))).map(since);
+    let ours: Vec<&Pair> = pairs.iter().copied().filter(|pair| !by_hand.contains(&pair.1.as_str())).collect();
+    // After the last moment at which one had a failed request, the first by which each has had a good one.
+    let last = seen.iter().rposition(|one| ours.iter().any(|pair| one.bad.contains(*pair)));
+    let mut missing = ours;
+    let whole = seen[last.map_or(0, |place| place + 1)..].iter().find(|one| {
         missing.retain(|pair| !one.good.contains(*pair));
         missing.is_empty()
     });
     let ending = &seen[seen.len().saturating_sub(3)..];
-    let left =
-        pairs.iter().filter(|pair| ending.iter().any(|one| one.bad.contains(**pair))).map(|pair| (*pair).clone());
-    Course { first, whole: whole.map(|one| one.after), left: left.collect(), failing }
+    let is_left = |pair: &&Pair| ending.iter().any(|one| one.bad.contains(*pair));
+    let left = pairs.iter().copied().filter(is_left).cloned().collect();
+    Course { first, whole: whole.map(since), left, failing }
 }
 
 impl fmt::Display for Course {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds =
             |time: Option<Duration>| time.map_or("never".to_owned(), |time| format!("{:.0} s", time.as_secs_f32()));
-        write!(f, "{} pairs failed at first", self.failing.len())?;
+        write!(f, "{} pairs failed before", self.failing.len())?;
         if !self.failing.is_empty() {
             write!(f, ", first good request after {}", seconds(self.first))?;
         }
@@ -155,9 +158,9 @@ mod tests {
             seen(7, &["web"], &["bare"]),
             seen(8, &["db"], &["bare"]),
         ];
-        let course = course(&all, &["bare"]);
+        let course = course(&all, Duration::from_secs(2), &["bare"]);
         assert_eq!(course.failing.len(), 2);
-        assert_eq!((course.first, course.whole), (Some(Duration::from_secs(4)), Some(Duration::from_secs(8))));
+        assert_eq!((course.first, course.whole), (Some(Duration::from_secs(2)), Some(Duration::from_secs(6))));
         assert_eq!(course.left.iter().map(|pair| pair.1.as_str()).collect::<Vec<_>>(), ["bare", "db"]);
     }
 }
