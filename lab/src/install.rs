@@ -3,36 +3,25 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::future::try_join_all;
 use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::trust::{self, Life, Pair, YEAR};
 use crate::{paths, workloads};
-use kubectl::{Kubectl, until};
+use kubectl::Kubectl;
 
 pub mod crds;
 pub mod external;
 mod images;
 pub mod kubectl;
+mod uninstall;
 mod values;
 
 /// Namespace of the control plane.
 pub const NAMESPACE: &str = "linkerd";
 /// Name of the Helm release, as the guides have it.
 pub const RELEASE: &str = "linkerd-control-plane";
-/// Every namespace that some state of the lab makes.
-const NAMESPACES: &[&str] = &[
-    NAMESPACE,
-    workloads::NAMESPACE,
-    "cert-manager",
-    "linkerd-viz",
-    "linkerd-multicluster",
-    "linkerd-two",
-    "lab-users",
-];
-
 /// How the mesh is installed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 pub enum Mode {
@@ -98,6 +87,10 @@ impl Mesh {
 
     /// Installs the control plane without waiting for it. An `eager` one is found ready sooner than a real one would be.
     pub async fn render(&self, mode: Mode, pki: &Pki, eager: bool) -> Result<()> {
+        for end in ["crt", "key"] {
+            // Of a state before.
+            let _ = std::fs::remove_file(self.files.join(format!("old-anchor.{end}")));
+        }
         self.keep(pki)?;
         self.kube.apply(&crds::linkerd()).await?;
         let chart = paths::sources().join("chart").display().to_string();
@@ -134,29 +127,6 @@ impl Mesh {
         self.kube.run(&args).await.map(drop)
     }
 
-    /// Removes control plane, workloads and whatever else a state has left. Nothing happens where there is nothing.
-    pub async fn uninstall(&self) -> Result<()> {
-        let global = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
-        let delete = ["delete", "--ignore-not-found", "--wait=false"];
-        let labels = ["linkerd.io/control-plane-ns", "linkerd.io/extension", "linkerd-certs.lab/state"];
-        let crds = [crds::names(&crds::cert_manager()), crds::names(&crds::multicluster())].concat();
-        let crds: Vec<_> = crds.iter().map(String::as_str).collect();
-        // Webhooks before the namespaces: they must not hold up what follows.
-        let mut first = vec![[&delete[..], &["crd"], &crds].concat()];
-        first.extend(labels.map(|label| [&delete[..], &[global, "-l", label]].concat()));
-        try_join_all(first.iter().map(|args| self.kube.run(args))).await?;
-        self.kube.run(&[&delete[..], &["namespace"], NAMESPACES].concat()).await?;
-        let force = ["delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false", "-n"];
-        let pods: Vec<_> = NAMESPACES.iter().map(|namespace| [&force[..], &[namespace]].concat()).collect();
-        try_join_all(pods.iter().map(|args| self.kube.run(args))).await?;
-        let list = [&["get", "namespace", "--ignore-not-found", "-o", "name"], NAMESPACES].concat();
-        until("the namespaces to go", Duration::from_secs(90), async || {
-            let left = self.kube.run(&list).await?;
-            Ok(if left.trim().is_empty() { Ok(()) } else { Err(left) })
-        })
-        .await
-    }
-
     /// Waits until every pod of control plane and workloads is ready.
     pub async fn wait(&self) -> Result<()> {
         let limit = Duration::from_mins(2);
@@ -170,10 +140,12 @@ impl Mesh {
         self.kube.patch(NAMESPACE, "configmap/linkerd-identity-trust-roots", &patch).await
     }
 
-    /// The same for what the mesh is on its way to; the anchor's certificate from before stays as `old-anchor.crt`.
+    /// The same for what the mesh is on its way to; the anchor from before stays as `old-anchor.crt` and `.key`.
     pub fn keep_next(&self, pki: &Pki) -> Result<()> {
-        let old = self.files.join("old-anchor.crt");
-        std::fs::rename(self.files.join("anchor.crt"), &old).map_err(Error::file("writing", &old))?;
+        for end in ["crt", "key"] {
+            let old = self.files.join(format!("old-anchor.{end}"));
+            std::fs::rename(self.files.join(format!("anchor.{end}")), &old).map_err(Error::file("writing", &old))?;
+        }
         self.keep(pki)
     }
 

@@ -41,6 +41,14 @@ pub(crate) fn keep(file: &Path, pki: &Pki, server: &str, user: &str, group: Opti
     write_private(file, &for_user(pki, server, user, group)?)
 }
 
+/// A client for a context of the user's own kubeconfig.
+pub async fn client_of_context(context: Option<&str>) -> Result<kube::Client> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let config =
+        kube::Config::from_kubeconfig(&options).await.map_err(|error| Error::malformed("the kubeconfig", &error))?;
+    kube::Client::try_from(config).map_err(Error::kube("making a client"))
+}
+
 /// A client that uses a kubeconfig file as it stands, whatever the surroundings say.
 pub async fn client(file: &Path) -> Result<kube::Client> {
     let unreadable = |why: &dyn std::fmt::Display| Error::malformed(file.display().to_string(), &why.to_string());

@@ -33,6 +33,7 @@ pub mod parts;
 pub mod paths;
 mod pki;
 pub mod replay;
+mod requests;
 pub mod scale;
 pub mod state;
 pub mod trust;

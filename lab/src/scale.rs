@@ -19,11 +19,10 @@ use crate::etcd;
 
 mod clear;
 mod kwok;
-mod requests;
 mod template;
 
+use crate::requests::{create, delete, get, patch_status};
 pub use clear::clear;
-use requests::{create, delete, get, patch_status};
 
 /// On every object made here.
 const LABEL: &str = "lab.linkerd-certs/simulated";

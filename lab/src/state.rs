@@ -17,7 +17,7 @@ mod webhooks;
 type Step = for<'a> fn(&'a Stage) -> std::pin::Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// Seconds in which control plane and workloads come up on two free cores, with some to spare.
-const SOON: i64 = 70;
+const SOON: i64 = 60;
 /// The same on a machine that is busy otherwise.
 const LATER: i64 = 240;
 
@@ -111,6 +111,9 @@ pub const ALL: &[State] = &[
     State::new("dead-issuer", "the issuer ran out under a running mesh; a restarted web gets no leaf")
         .ending(issuer::short)
         .then(step!(issuer::wait_for_end)),
+    State::new("anchor-and-issuer-expired", "both ran out under a running mesh; a restarted web gets no leaf")
+        .ending(issuer::short_both)
+        .then(step!(issuer::both_ended)),
     State::new(
         "premature-issuer",
         "an issuer under an anchor that identity has not loaded; the old one goes on from memory",
@@ -130,7 +133,14 @@ pub const ALL: &[State] = &[
         "web came up without proxies while the injector's caBundle was wrong; the caBundle is right again",
     )
     .then(step!(webhooks::unmeshed)),
-    State::new("viz", "an extension webhook (tap-injector in linkerd-viz), near its end").then(step!(webhooks::viz)),
+    State::new("dead-mesh-webhooks", "anchor, issuer and all webhook certificates have expired; new pods come up bare")
+        .ending(issuer::short_both)
+        .then(step!(webhooks::dead)),
+    State::new("dead-mesh-webhooks-fail", "the same with failurePolicy Fail: no pod comes up")
+        .ending(issuer::short_both)
+        .then(step!(webhooks::dead_and_fail)),
+    State::new("viz", "an extension's webhook (tap-injector) and API service (tap), near their end")
+        .then(step!(webhooks::viz)),
     State::new("ha", "three replicas, disruption budgets, webhooks that have to answer; nothing is wrong")
         .mode(Mode::Ha),
     State::new("helm", "a Helm release; nothing is wrong").mode(Mode::Helm),
@@ -179,30 +189,45 @@ pub async fn set(mesh: &Mesh, name: &str, mode: Option<Mode>) -> Result<Duration
     let begun = Instant::now();
     let wanted = find(name)?;
     let stage = match wanted.ending {
-        None => wanted.install(mesh, mode, (wanted.pki)()?).await?,
-        Some(pki) => match wanted.install(mesh, mode, pki(SOON)?).await {
+        None => wanted.install(mesh, mode, wanted.pki).await?,
+        Some(pki) => match wanted.install(mesh, mode, || pki(SOON)).await {
             // On a busy machine the certificate can end before everything is up.
-            Err(Error::Timeout { .. } | Error::Command { .. }) => wanted.install(mesh, mode, pki(LATER)?).await?,
+            Err(Error::Timeout { .. } | Error::Command { .. } | Error::Kube { .. }) => {
+                wanted.install(mesh, mode, || pki(LATER)).await?
+            }
             other => other?,
         },
     };
     if let Some(steps) = wanted.steps {
-        steps(&stage).await?;
+        timed("the state is reached", steps(&stage)).await?;
     }
     Ok(begun.elapsed())
 }
 
+/// Does something and says how long it took.
+async fn timed<T>(what: &str, does: impl Future<Output = Result<T>>) -> Result<T> {
+    let begun = Instant::now();
+    let done = does.await?;
+    tracing::info!("{what} after {:.1} s", begun.elapsed().as_secs_f32());
+    Ok(done)
+}
+
 impl State {
     /// A clean install with workloads, everything ready.
-    async fn install(&self, mesh: &Mesh, mode: Option<Mode>, pki: Pki) -> Result<Stage> {
-        let stage = Stage { mesh: mesh.clone(), pki };
-        mesh.uninstall().await?;
-        mesh.render(mode.unwrap_or(self.mode), &stage.pki, true).await?;
-        if let Some(early) = self.early {
-            early(&stage).await?;
-        }
-        mesh.ready().await?;
-        workloads::apply(&mesh.kube).await?;
+    async fn install(&self, mesh: &Mesh, mode: Option<Mode>, pki: impl Fn() -> Result<Pki>) -> Result<Stage> {
+        timed("what was there is gone", mesh.uninstall()).await?;
+        // From here on its time runs.
+        let stage = Stage { mesh: mesh.clone(), pki: pki()? };
+        timed("the control plane is applied", async {
+            mesh.render(mode.unwrap_or(self.mode), &stage.pki, true).await?;
+            if let Some(early) = self.early {
+                early(&stage).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        timed("the control plane is ready", mesh.ready()).await?;
+        timed("the workloads are ready", workloads::apply(&mesh.kube)).await?;
         Ok(stage)
     }
 }

@@ -67,6 +67,11 @@ impl Pair {
         sec1::pem(self.signed.key())
     }
 
+    /// The same in PKCS #8, which every server reads.
+    pub fn pkcs8(&self) -> String {
+        self.signed.key().serialize_pem()
+    }
+
     /// Start of validity.
     pub fn start(&self) -> Timestamp {
         self.start

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::install::kubectl::{Kubectl, until};
+use crate::requests;
 
 /// The manifests, plain and usable on any Linkerd.
 pub const MANIFEST: &str = include_str!("../manifests/workloads.yaml");
@@ -53,23 +54,39 @@ pub async fn apply(kube: &Kubectl) -> Result<()> {
 /// Waits until a new pod would get a proxy, or would get none. The API server takes up a changed webhook configuration
 /// a moment later, and with failurePolicy Ignore nothing else tells.
 pub async fn injection(kube: &Kubectl, wanted: bool) -> Result<()> {
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE},
-        "spec": {"containers": [{"name": "probe", "image": IMAGE}]},
-    })
-    .to_string();
+    let client = kube.client().await?;
+    let pod = probe();
     let what = if wanted { "injection into new pods" } else { "an end of injection" };
     until(what, Duration::from_mins(1), async || {
-        let injected = kube.admit(&pod).await?.contains("linkerd-proxy");
+        let injected = requests::admitted(&client, &format!("/api/v1/namespaces/{NAMESPACE}/pods"), &pod).await?;
+        let injected = injected.to_string().contains("linkerd-proxy");
         Ok(if injected == wanted { Ok(()) } else { Err(format!("injected: {injected}")) })
     })
     .await
 }
 
+/// Waits until a new pod would be refused.
+pub async fn refusal(kube: &Kubectl) -> Result<()> {
+    let client = kube.client().await?;
+    until("new pods to be refused", Duration::from_mins(1), async || {
+        let answer = requests::admitted(&client, &format!("/api/v1/namespaces/{NAMESPACE}/pods"), &probe()).await;
+        Ok(if answer.is_err() { Ok(()) } else { Err("a pod was admitted".to_owned()) })
+    })
+    .await
+}
+
+fn probe() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE},
+        "spec": {"containers": [{"name": "probe", "image": IMAGE}]},
+    })
+}
+
 /// Waits until a namespace holds at least so many pods and every container of every one of them is ready.
 pub async fn ready(kube: &Kubectl, namespace: &str, pods: usize, limit: Duration) -> Result<()> {
+    let client = kube.client().await?;
     until(&format!("{pods} ready pods in {namespace}"), limit, async || {
-        let list = kube.get(&["pods", "-n", namespace]).await?;
+        let list = requests::get(&client, &format!("/api/v1/namespaces/{namespace}/pods?resourceVersion=0")).await?;
         let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let waiting: Vec<_> = items.iter().filter(|pod| !is_ready(pod)).map(name).collect();
         Ok(if waiting.is_empty() && items.len() >= pods {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Checked, Result, Target, lab_name};
+use crate::harness::{Checked, Result, Target, mesh};
 
 const ROOTS: [&str; 4] = ["configmap", "linkerd-identity-trust-roots", "-n", "linkerd"];
 
@@ -11,9 +11,7 @@ const ROOTS: [&str; 4] = ["configmap", "linkerd-identity-trust-roots", "-n", "li
 async fn healthy() -> Result<Target> {
     let target = Target::any().await?;
     if !Target::is_given() {
-        let cluster = lab::cluster::Cluster::require(&lab_name())?;
-        let mesh = lab::install::Mesh::of_lab(&cluster).await?;
-        lab::state::set(&mesh, "healthy", None).await?;
+        lab::state::set(&mesh().await?, "healthy", None).await?;
     }
     Ok(target)
 }

@@ -5,16 +5,21 @@ use std::{
     process::{Command, Output},
 };
 
-use lab::{cluster::Cluster, parts::Part};
+use lab::{cluster::Cluster, install::Mesh, parts::Part};
 use linkerd_certs::cluster::{self, Connect, LiveMesh};
 use serde_json::Value;
+
+pub mod pool;
+
+pub use pool::lab_name;
 
 pub type Failure = Box<dyn std::error::Error>;
 pub type Result<T = ()> = std::result::Result<T, Failure>;
 
-/// The lab to use: the usual one, or another beside it.
-pub fn lab_name() -> String {
-    std::env::var("LINKERD_CERTS_TEST_LAB").unwrap_or_else(|_| lab::cluster::DEFAULT.to_owned())
+/// The mesh of this test's lab, about to be changed.
+pub async fn mesh() -> Result<Mesh> {
+    pool::keep(false);
+    Ok(Mesh::of_lab(&Cluster::up(&lab_name()).await?).await?)
 }
 
 /// The binary.
@@ -63,6 +68,14 @@ impl Target {
             println!("A context is given: {what_is_the_labs}.");
         }
         Self::is_given()
+    }
+
+    /// A client for plain requests.
+    pub async fn client(&self) -> Result<kube::Client> {
+        Ok(match &self.kubeconfig {
+            Some(file) => lab::kubeconfig::client(file).await?,
+            None => lab::kubeconfig::client_of_context(self.context.as_deref()).await?,
+        })
     }
 
     /// The live side of the port, without the binary around it.

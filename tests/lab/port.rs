@@ -14,23 +14,18 @@ use linkerd_certs::{
     pki::Certificate,
     snapshot::{Snapshot, WorkloadRef},
 };
-use tokio::sync::OnceCell;
 
-use crate::harness::{Result, Target, lab_name};
+use crate::harness::{Result, Target, mesh, pool};
 
-static HEALTHY: OnceCell<()> = OnceCell::const_new();
-
-/// The cluster, made healthy once; each test puts back what it changes.
+/// The cluster, made healthy where it is not; each test puts back what it changes.
 async fn target() -> Result<Target> {
     let target = Target::any().await?;
     if !Target::is_given() {
-        HEALTHY
-            .get_or_try_init(|| async {
-                let cluster = lab::cluster::Cluster::require(&lab_name())?;
-                let mesh = lab::install::Mesh::of_lab(&cluster).await?;
-                lab::state::set(&mesh, "healthy", None).await.map(drop)
-            })
-            .await?;
+        if !pool::is_kept() {
+            lab::state::set(&mesh().await?, "healthy", None).await?;
+        }
+        // One that fails puts nothing back; the next then fails as well, or begins anew where it was told to.
+        pool::keep(true);
     }
     Ok(target)
 }

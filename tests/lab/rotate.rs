@@ -4,28 +4,27 @@
 //! * `traffic`: what the clients counted while it went on
 //! * `operator`: who sees to what the binary cannot replace
 
-mod asked;
+pub mod asked;
 mod back;
 mod begun;
 mod handed;
-mod killed;
+pub mod killed;
 mod linked;
-mod operator;
+pub mod operator;
 mod stopped;
-mod traffic;
+pub mod traffic;
 mod whole;
 
 use std::path::PathBuf;
 
 use lab::{
-    cluster::Cluster,
-    install::{Mesh, Mode, Pki},
+    install::{Mode, Pki},
     state, workloads,
 };
 use serde_json::Value;
 
 use crate::{
-    harness::{Ran, Result, Target, lab_name},
+    harness::{Ran, Result, Target, mesh},
     states::unexpected,
 };
 
@@ -34,17 +33,17 @@ const LEFT: [&str; 6] =
     ["--leave", "emojivoto/Deployment/paused", "--leave", "emojivoto/Job/batch", "--leave", "emojivoto/Pod/bare"];
 
 /// A place for keys and backups, and the arguments that name it.
-struct Place {
-    folder: tempfile::TempDir,
+pub struct Place {
+    pub folder: tempfile::TempDir,
     backups: std::cell::Cell<u32>,
 }
 
 impl Place {
-    fn new() -> Result<Self> {
+    pub fn new() -> Result<Self> {
         Ok(Self { folder: tempfile::tempdir()?, backups: std::cell::Cell::new(0) })
     }
 
-    fn key(&self) -> PathBuf {
+    pub fn key(&self) -> PathBuf {
         self.folder.path().join("anchor.key")
     }
 
@@ -54,7 +53,7 @@ impl Place {
     }
 
     /// A new folder for a backup.
-    fn next_backup(&self) -> String {
+    pub fn next_backup(&self) -> String {
         self.backups.set(self.backups.get() + 1);
         self.backup().display().to_string()
     }
@@ -67,12 +66,12 @@ impl Place {
     }
 }
 
-fn words(arguments: &[String]) -> Vec<&str> {
+pub fn words(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 
 /// The lab's mesh in this state, which `check` has to name, or the given cluster as it is.
-async fn in_state(name: &str) -> Result<Target> {
+pub async fn in_state(name: &str) -> Result<Target> {
     let target = Target::any().await?;
     if !Target::is_given() {
         state::set(&mesh().await?, name, None).await?;
@@ -90,10 +89,6 @@ async fn installed() -> Result<Target> {
         workloads::apply(&mesh.kube).await?;
     }
     Ok(target)
-}
-
-async fn mesh() -> Result<Mesh> {
-    Ok(Mesh::of_lab(&Cluster::require(&lab_name())?).await?)
 }
 
 /// The anchors in the trust roots, as PEM.

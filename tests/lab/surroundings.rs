@@ -9,7 +9,7 @@ use std::{
 
 use lab::cluster::Cluster;
 
-use crate::harness::{Result, Target, lab_name};
+use crate::harness::{Result, Target, lab_name, mesh};
 
 #[tokio::test]
 async fn a_user_without_rights_is_told_which_are_missing() -> Result {
@@ -17,7 +17,7 @@ async fn a_user_without_rights_is_told_which_are_missing() -> Result {
         return Ok(());
     }
     let cluster = Cluster::up(&lab_name()).await?;
-    let mesh = lab::install::Mesh::of_lab(&cluster).await?;
+    let mesh = mesh().await?;
     lab::state::set(&mesh, "forbidden", None).await?;
 
     let nothing = Target::of(cluster.poor_kubeconfig()).run(&["check"])?;

@@ -27,7 +27,7 @@ use crate::events::{Note, Record, Severity};
 use crate::flags::Flags;
 use crate::role::Failure;
 use crate::webhook::review::{AdmissionRequest, Verdict};
-use crate::webhook::{self, Admit};
+use crate::webhook::{self, Admit, certificate::Keys};
 use decide::Decision;
 use owner::Owner;
 use patch::Pod;
@@ -40,6 +40,8 @@ struct Injector {
     client: kube::Client,
     namespace: String,
     events: Arc<dyn Record>,
+    /// Seconds between two looks at a sidecar's readiness, where the lab wants it found sooner than the default of ten.
+    readiness: Option<u64>,
 }
 
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
@@ -48,16 +50,20 @@ pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
         events: Arc::new(KubeRecorder::start(client.clone(), "linkerd-proxy-injector")),
         client,
         namespace: flags.text_or("linkerd-namespace", "linkerd").to_owned(),
+        readiness: flags.text("lab-readiness-period").and_then(|seconds| seconds.parse().ok()),
     };
     let admin = Admin::start(flags.listen_or("metrics-addr", 9995), String::new).await?;
     let folder = PathBuf::from(webhook::MOUNTED);
     let ready = || admin.set_ready();
-    webhook::serve(flags.listen_or("addr", 8443), &folder, injector, ready).await
+    webhook::serve(flags.listen_or("addr", 8443), (&folder, Keys::All), injector, ready).await
 }
 
 impl Admit for Injector {
     async fn admit(&self, request: AdmissionRequest) -> Result<Verdict, Failure> {
-        let values = Values::from_yaml(&std::fs::read_to_string(VALUES)?)?;
+        let mut values = Values::from_yaml(&std::fs::read_to_string(VALUES)?)?;
+        if let Some(seconds) = self.readiness {
+            values.look_for_readiness_every(seconds);
+        }
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let annotations = namespaces.get_metadata(&request.namespace).await?.metadata.annotations.unwrap_or_default();
         if request.kind.kind == "Service" {

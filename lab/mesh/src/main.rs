@@ -6,6 +6,7 @@
 //! | [`injector`] | the mutating webhook that adds the sidecar |
 //! | [`destination`] | resolves addresses to meshed endpoints |
 //! | [`validators`] | the two validating webhooks of the destination pod |
+//! | [`tap`] | the API server of the viz extension |
 //! | [`proxy`] | the sidecar: leaf, admin port, mutual TLS between pods |
 //! | [`proxy_init`] | the init container that redirects a pod's traffic to its sidecar |
 //! | [`app`] | workloads: a server, a client that counts failures, a sleeper |
@@ -28,6 +29,7 @@ mod proxy;
 mod proxy_init;
 mod role;
 mod shutdown;
+mod tap;
 mod validators;
 mod watched;
 mod webhook;

@@ -6,7 +6,7 @@ use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 use crate::flags::Flags;
-use crate::{app, await_ready, destination, identity, injector, proxy, proxy_init, shutdown, validators};
+use crate::{app, await_ready, destination, identity, injector, proxy, proxy_init, shutdown, tap, validators};
 
 /// What may go wrong in a role, on its way to the exit status.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -17,6 +17,7 @@ pub(crate) enum Role {
     Injector,
     Destination,
     ProfileValidator,
+    Tap,
     Policy,
     Proxy,
     ProxyInit,
@@ -47,6 +48,7 @@ fn named(name: &str) -> Option<Role> {
         "proxy-injector" => Role::Injector,
         "destination" => Role::Destination,
         "sp-validator" => Role::ProfileValidator,
+        "tap" => Role::Tap,
         "policy" | "linkerd-policy-controller" => Role::Policy,
         "proxy" | "linkerd2-proxy" => Role::Proxy,
         "proxy-init" | "linkerd2-proxy-init" => Role::ProxyInit,
@@ -80,6 +82,7 @@ pub(crate) async fn run(role: Role, arguments: Vec<String>) -> Result<(), Failur
         Role::Injector => until_stopped(injector::run(flags)).await,
         Role::Destination => until_stopped(destination::run(flags)).await,
         Role::ProfileValidator => until_stopped(validators::run_profiles(flags)).await,
+        Role::Tap => until_stopped(tap::run(flags)).await,
         Role::Policy => until_stopped(validators::run_policy(flags)).await,
         Role::Await => until_stopped(await_ready::run(flags)).await,
         Role::App => until_stopped(app::run(arguments)).await,

@@ -17,7 +17,7 @@ use crate::admin::Admin;
 use crate::flags::Flags;
 use crate::role::Failure;
 use crate::webhook::review::{AdmissionRequest, Verdict};
-use crate::webhook::{self, Admit};
+use crate::webhook::{self, Admit, certificate::Keys};
 
 /// Judges the object of a kind.
 type Rule = fn(kind: &str, object: &Value) -> Result<(), String>;
@@ -41,7 +41,7 @@ pub(crate) async fn run_profiles(flags: Flags) -> Result<(), Failure> {
     let admin = Admin::start(flags.listen_or("metrics-addr", 9997), String::new).await?;
     let folder = Path::new(webhook::MOUNTED);
     let address = flags.listen_or("addr", 8443);
-    webhook::serve(address, folder, Validator(profile::check), || admin.set_ready()).await
+    webhook::serve(address, (folder, Keys::All), Validator(profile::check), || admin.set_ready()).await
 }
 
 pub(crate) async fn run_policy(flags: Flags) -> Result<(), Failure> {
@@ -54,7 +54,7 @@ pub(crate) async fn run_policy(flags: Flags) -> Result<(), Failure> {
         Server::builder().add_routes(tonic::service::Routes::default()).serve(flags.listen_or("grpc-addr", 8090));
     tokio::select! {
         served = policies => Ok(served?),
-        served = webhook::serve(address, folder, Validator(policy::check), || admin.set_ready()) => {
+        served = webhook::serve(address, (folder, Keys::Pkcs), Validator(policy::check), || admin.set_ready()) => {
             served
         }
     }

@@ -22,7 +22,7 @@ use tracing::{debug, info};
 
 use crate::http1::{self, Answer, Handle};
 use crate::role::Failure;
-use certificate::Served;
+use certificate::{Keys, Served};
 use review::{AdmissionRequest, Review, Verdict};
 
 /// Where the serving certificate is mounted.
@@ -40,12 +40,22 @@ struct Webhook<A>(A);
 /// Serves the webhook with the certificate in `folder` until the process ends.
 pub(crate) async fn serve<A: Admit>(
     address: SocketAddr,
-    folder: &Path,
+    (folder, keys): (&Path, Keys),
     admit: A,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
-    let served = Arc::new(Served::load(folder)?);
-    tokio::spawn(certificate::keep_current(folder.to_owned(), Arc::clone(&served)));
+    serve_over_tls(address, (folder, keys), Webhook(admit), ready).await
+}
+
+/// Serves anything else in the same way: Linkerd's servers share how they come by their certificate.
+pub(crate) async fn serve_over_tls<H: Handle>(
+    address: SocketAddr,
+    (folder, keys): (&Path, Keys),
+    handler: H,
+    ready: impl FnOnce(),
+) -> Result<(), Failure> {
+    let served = Arc::new(Served::load(folder, keys)?);
+    tokio::spawn(certificate::keep_current(folder.to_owned(), keys, Arc::clone(&served)));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -53,7 +63,7 @@ pub(crate) async fn serve<A: Admit>(
         .with_cert_resolver(served);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind(address).await?;
-    let webhook = Arc::new(Webhook(admit));
+    let handler = Arc::new(handler);
     info!("listening at {address}");
     ready();
     loop {
@@ -61,11 +71,11 @@ pub(crate) async fn serve<A: Admit>(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (acceptor, webhook) = (acceptor.clone(), Arc::clone(&webhook));
+        let (acceptor, handler) = (acceptor.clone(), Arc::clone(&handler));
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
             match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => http1::serve_connection(stream, webhook).await,
+                Ok(Ok(stream)) => http1::serve_connection(stream, handler).await,
                 Ok(Err(error)) => info!("TLS handshake failed: {error}"),
                 Err(_) => debug!("TLS handshake timed out"),
             }

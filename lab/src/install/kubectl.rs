@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
+use crate::kubeconfig;
 use crate::parts::{self, Part};
 
 /// Runs kubectl and helm against one cluster.
@@ -41,6 +42,14 @@ impl Kubectl {
         Self { program: "kubectl".into(), helm: "helm".into(), kubeconfig: None, context: Some(context.to_owned()) }
     }
 
+    /// A client for the same cluster: what is asked many times is asked without a process for each time.
+    pub async fn client(&self) -> Result<kube::Client> {
+        match &self.kubeconfig {
+            Some(file) => kubeconfig::client(file).await,
+            None => kubeconfig::client_of_context(self.context.as_deref()).await,
+        }
+    }
+
     /// Runs kubectl and returns what it printed.
     pub async fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
         self.call(&self.program, "--context", args, "").await
@@ -49,12 +58,6 @@ impl Kubectl {
     /// `kubectl apply -f -`.
     pub async fn apply(&self, manifest: &str) -> Result<()> {
         self.call(&self.program, "--context", &["apply", "-f", "-"], manifest).await.map(drop)
-    }
-
-    /// What admission makes of a manifest: a server-side dry run of its creation, as JSON.
-    pub async fn admit(&self, manifest: &str) -> Result<String> {
-        let args = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
-        self.call(&self.program, "--context", &args, manifest).await
     }
 
     /// `kubectl create --raw PATH`: an HTTP POST.
@@ -127,6 +130,6 @@ where
         if start.elapsed() > limit {
             return Err(Error::Timeout { what: what.to_owned(), after: limit, last: Some(seen) });
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -4,11 +4,12 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::ListParams;
 
-use super::{CONTROLLERS, LABEL, PATIENCE, all, kwok, requests::delete, socket};
+use super::{CONTROLLERS, LABEL, PATIENCE, all, kwok, socket};
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::etcd;
 use crate::machine::poll;
+use crate::requests::delete;
 
 /// Removes every simulated pod, node and namespace; fine when there is none.
 pub async fn clear(cluster: &Cluster) -> Result<()> {

@@ -36,6 +36,24 @@ pub(super) async fn wait_for_end(stage: &Stage) -> Result<()> {
     stage.event("IssuerValidationFailed").await
 }
 
+/// Anchor and issuer that end soon, at the same moment.
+pub(super) fn short_both(soon: i64) -> Result<Pki> {
+    Pki::lasting(Life::aged(10 * YEAR - soon, soon), Life::of(soon))
+}
+
+/// Both really run out, and a restarted web gets no leaf.
+pub(super) async fn both_ended(stage: &Stage) -> Result<()> {
+    stage.pass(stage.pki.issuer.end()).await;
+    stage.delete_pods("web").await?;
+    stage.event("IssuerValidationFailed").await
+}
+
+/// The same without a restart: the leafs end with the issuer, and the proxies' own requests for others are refused.
+pub(super) async fn wait_for_both(stage: &Stage) -> Result<()> {
+    stage.pass(stage.pki.issuer.end()).await;
+    stage.event("IssuerValidationFailed").await
+}
+
 /// The second half of a rotation begun before identity was restarted.
 pub(super) async fn premature(stage: &Stage) -> Result<()> {
     let new = Pki::usual()?;

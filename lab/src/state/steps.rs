@@ -30,7 +30,7 @@ impl Stage {
     /// Replaces the certificate in a webhook's Secret.
     pub(crate) async fn set_webhook_secret(&self, namespace: &str, name: &str, pair: &Pair) -> Result<()> {
         let data =
-            json!({"tls.crt": BASE64_STANDARD.encode(pair.crt()), "tls.key": BASE64_STANDARD.encode(pair.key()?)});
+            json!({"tls.crt": BASE64_STANDARD.encode(pair.crt()), "tls.key": BASE64_STANDARD.encode(pair.pkcs8())});
         self.mesh.kube.patch(namespace, &format!("secret/{name}-k8s-tls"), &json!({"data": data})).await
     }
 

@@ -7,7 +7,10 @@ use linkerd_certs::{
 use serde_json::json;
 
 use super::{another_anchor, snapshot, target, until, workload};
-use crate::harness::{Result, Target};
+use crate::{
+    harness::{Result, Target},
+    instruments::{admissions::Admissions, outage::Outage},
+};
 
 const INJECTOR: &str = "linkerd-proxy-injector";
 
@@ -72,6 +75,13 @@ async fn a_new_pod_gets_what_the_injector_has_loaded() -> Result {
 async fn without_an_injector_pods_are_bare_or_refused() -> Result {
     let target = target().await?;
     let mesh = target.live().await?;
+    // What other tests measure with sees the same.
+    let (admissions, outage) = (Admissions::begin(&target), Outage::watch(&target));
+    let course = outage.end(&[]);
+    println!("healthy: {course}");
+    admissions.end().assert_whole();
+    assert!(course.failing.is_empty() && course.left.is_empty() && course.whole.is_some(), "{course:?}");
+    let admissions = Admissions::begin(&target);
     scale(&target, 0)?;
     let bare = eventually(&mesh, |admission| *admission == Admission::Bare).await;
     policy(&target, "Fail")?;
@@ -80,6 +90,9 @@ async fn without_an_injector_pods_are_bare_or_refused() -> Result {
     scale(&target, 1)?;
     until(&mesh, &workload("linkerd", "Deployment", INJECTOR), |rollout| rollout.complete).await?;
     eventually(&mesh, |admission| matches!(admission, Admission::Proxy(_))).await?;
+    let admitted = admissions.end();
+    println!("without an injector: {admitted:?}");
+    assert!(admitted.bare > 0 && admitted.failed > 0 && admitted.first.is_some(), "{admitted:?}");
     bare?;
     let Admission::Refused(message) = refused? else { return Err("not refused".into()) };
     assert!(message.contains("linkerd-proxy-injector"), "{message}");

@@ -6,7 +6,7 @@ use super::{
     words,
 };
 use crate::{
-    harness::{PROGRAM, Ran, Result},
+    harness::{PROGRAM, Ran, Result, Target},
     terminal::{DOWN, ENTER, Terminal},
 };
 
@@ -16,15 +16,9 @@ fn of(shown: &str, step: usize) -> Option<usize> {
     rest.split_once(',')?.0.parse().ok()
 }
 
-#[tokio::test]
-async fn whoever_goes_on_at_every_step_comes_to_the_end() -> Result {
-    let target = in_state("healthy").await?;
-    let place = Place::new()?;
-    let before = anchors(&target)?;
-    let (key, backup) = (place.key().display().to_string(), place.next_backup());
-    let arguments = ["rotate", "--interactive", "--due", "anchor", "--anchor-key-out", &key, "--backup-dir", &backup];
-    let traffic = Traffic::watch(&target);
-    let arguments = target.reached(&[&arguments[..], &LEFT].concat())?;
+/// Runs the binary in a terminal, has it begin and go on at every step, and returns how it ended and how many steps it took.
+pub fn answered(target: &Target, arguments: &[&str]) -> Result<(Ran, usize)> {
+    let arguments = target.reached(arguments)?;
     let mut terminal = Terminal::start(PROGRAM, &words(&arguments), (900, 80), 2000);
     terminal.wait_for("Begin?", "");
     terminal.press("y");
@@ -44,11 +38,23 @@ async fn whoever_goes_on_at_every_step_comes_to_the_end() -> Result {
         step += 1;
     }
     let status = terminal.end();
-    let counts = traffic.end();
-    println!("rotate --interactive: {step} steps, requests {counts:?}\n{}", terminal.shows());
-    let output = std::process::Output { status, stdout: terminal.shows().into_bytes(), stderr: Vec::new() };
-    assert_rotated(&target, &before, &Ran::of(output))?;
     assert!(terminal.has_cursor() && !terminal.shows().contains("PRIVATE KEY"), "{}", terminal.shows());
+    let output = std::process::Output { status, stdout: terminal.shows().into_bytes(), stderr: Vec::new() };
+    Ok((Ran::of(output), step))
+}
+
+#[tokio::test]
+async fn whoever_goes_on_at_every_step_comes_to_the_end() -> Result {
+    let target = in_state("healthy").await?;
+    let place = Place::new()?;
+    let before = anchors(&target)?;
+    let (key, backup) = (place.key().display().to_string(), place.next_backup());
+    let arguments = ["rotate", "--interactive", "--due", "anchor", "--anchor-key-out", &key, "--backup-dir", &backup];
+    let traffic = Traffic::watch(&target);
+    let (ran, steps) = answered(&target, &[&arguments[..], &LEFT].concat())?;
+    let counts = traffic.end();
+    println!("rotate --interactive: {steps} steps, requests {counts:?}\n{}", ran.stdout());
+    assert_rotated(&target, &before, &ran)?;
     assert_goes_on(&counts);
     Ok(())
 }

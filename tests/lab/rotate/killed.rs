@@ -11,7 +11,7 @@ use super::{
 };
 use crate::harness::{Ran, Result, Target};
 
-/// More runs than this no rotation of the lab's workloads takes, if each gets one write further.
+/// More runs than this nothing that is done to the lab's mesh takes, if each gets one write further.
 const MOST_RUNS: u32 = 90;
 
 /// Runs until the first write to an object that counts has been answered, and kills it then; how it ended where it came
@@ -23,7 +23,8 @@ fn run_to_a_write(target: &Target, arguments: &[&str]) -> Result<Option<Ran>> {
     let stderr = child.stderr.take().ok_or("no stderr")?;
     for line in BufReader::new(stderr).lines() {
         let line = line?;
-        let writes = line.contains("http.method=PATCH") && !line.contains("/leases/") && !line.contains("dryRun");
+        let changes = ["PATCH", "PUT", "DELETE"].iter().any(|method| line.contains(&format!("http.method={method}")));
+        let writes = changes && !line.contains("/leases/") && !line.contains("dryRun");
         if writes {
             // Long enough for the API server to have taken it, most of the time.
             std::thread::sleep(Duration::from_millis(120));
@@ -39,20 +40,26 @@ fn run_to_a_write(target: &Target, arguments: &[&str]) -> Result<Option<Ran>> {
     Ok(Some(Ran::of(output)))
 }
 
+/// Runs the same command again and again, killed after its first write each time, until it comes to its end; how often it
+/// was killed. `arguments` are made anew for each run.
+pub fn until_the_end(target: &Target, arguments: impl Fn() -> Vec<String>) -> Result<(Ran, u32)> {
+    let mut kills = 0;
+    loop {
+        if let Some(ran) = run_to_a_write(target, &words(&arguments()))? {
+            return Ok((ran, kills));
+        }
+        kills += 1;
+        assert!(kills < MOST_RUNS, "it does not come further");
+    }
+}
+
 #[tokio::test]
 async fn killed_after_each_write_the_same_command_comes_to_its_end() -> Result {
     let target = in_state("healthy").await?;
     let place = Place::new()?;
     let before = anchors(&target)?;
     let traffic = Traffic::watch(&target);
-    let mut kills = 0;
-    let ran = loop {
-        match run_to_a_write(&target, &words(&place.rotate_anchor(&LEFT)))? {
-            Some(ran) => break ran,
-            None => kills += 1,
-        }
-        assert!(kills < MOST_RUNS, "it does not come further");
-    };
+    let (ran, kills) = until_the_end(&target, || place.rotate_anchor(&LEFT))?;
     let counts = traffic.end();
     println!("{kills} kills, requests {counts:?}");
     assert!(kills > 10, "{kills}");

@@ -10,7 +10,10 @@ use std::{
 
 use lab::workloads::Count;
 
-use crate::harness::{Result, Target};
+use crate::{
+    harness::{Result, Target},
+    instruments::clients,
+};
 
 /// Counts of each client pod by target, read again and again: a client's counters go with its pod.
 type Counts = BTreeMap<(String, String), Count>;
@@ -38,13 +41,8 @@ impl Traffic {
         let (target, stop) = (target.clone(), Arc::new(AtomicBool::new(false)));
         let stopped = Arc::clone(&stop);
         let watching = std::thread::spawn(move || {
-            let mut counts = Counts::new();
-            while !stopped.load(Ordering::Relaxed) {
-                let _ = look(&target, &mut counts);
-                std::thread::sleep(Duration::from_millis(700));
-            }
-            let _ = look(&target, &mut counts);
-            counts
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(count(&target, &stopped)).unwrap()
         });
         Self { stop, watching }
     }
@@ -54,8 +52,7 @@ impl Traffic {
         self.stop.store(true, Ordering::Relaxed);
         let counts = self.watching.join().unwrap();
         let mut sums = BTreeMap::new();
-        for ((_, target), count) in counts {
-            let name = target.trim_start_matches("http://").split('.').next().unwrap_or_default().to_owned();
+        for ((_, name), count) in counts {
             let sum: &mut (u64, u64, Option<String>) = sums.entry(name).or_default();
             (sum.0, sum.1) = (sum.0 + count.ok, sum.1 + count.failed);
             sum.2 = sum.2.take().or(count.last_error);
@@ -64,17 +61,17 @@ impl Traffic {
     }
 }
 
-fn look(target: &Target, counts: &mut Counts) -> Result {
-    let selector = format!("app in ({})", lab::workloads::CLIENTS.join(", "));
-    let path = "jsonpath={.items[*].metadata.name}";
-    let running = "--field-selector=status.phase=Running";
-    let names = target.kubectl(&["get", "pods", "-n", "emojivoto", "-l", &selector, running, "-o", path])?;
-    for pod in names.split_whitespace() {
-        let path = format!("/api/v1/namespaces/emojivoto/pods/{pod}:9100/proxy/stats");
-        // One that has just gone, or has not come yet, has nothing to say.
-        let Ok(text) = target.kubectl(&["get", "--raw", &path]) else { continue };
-        let stats: BTreeMap<String, Count> = serde_json::from_str(&text)?;
-        counts.extend(stats.into_iter().map(|(target, count)| ((pod.to_owned(), target), count)));
+async fn count(target: &Target, stop: &AtomicBool) -> Result<Counts> {
+    let client = target.client().await?;
+    let mut counts = Counts::new();
+    loop {
+        let is_last = stop.load(Ordering::Relaxed);
+        for one in clients::look(&client).await.unwrap_or_default() {
+            counts.extend(one.counts.into_iter().map(|(target, count)| ((one.pod.clone(), target), count)));
+        }
+        if is_last {
+            return Ok(counts);
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
     }
-    Ok(())
 }

@@ -38,11 +38,15 @@ pub(crate) fn container(values: &Values, place: &Place<'_>, account_mount: Optio
     let native = values.is_on("/proxy/nativeSidecar");
     let await_it = values.is_on("/proxy/await");
     let probe = |path: &str, kind: &str| {
-        json!({
+        let mut probe = json!({
             "httpGet": { "path": path, "port": admin },
             "initialDelaySeconds": values.number(&format!("/proxy/{kind}/initialDelaySeconds")),
             "timeoutSeconds": values.number(&format!("/proxy/{kind}/timeoutSeconds")),
-        })
+        });
+        if let Some(period) = values.at(&format!("/proxy/{kind}/periodSeconds")).as_u64() {
+            probe["periodSeconds"] = period.into();
+        }
+        probe
     };
     let mut mounts = vec![
         json!({

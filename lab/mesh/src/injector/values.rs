@@ -71,6 +71,13 @@ impl Values {
         serde_yaml_ng::from_str(yaml).map(Self)
     }
 
+    /// Sets the readiness probe's period, which the charts leave to Kubernetes.
+    pub(crate) fn look_for_readiness_every(&mut self, seconds: u64) {
+        if let Some(probe) = self.0.pointer_mut("/proxy/readinessProbe") {
+            probe["periodSeconds"] = json!(seconds);
+        }
+    }
+
     /// The values for a pod with these annotations.
     pub(crate) fn overridden(&self, annotations: &BTreeMap<String, String>) -> Self {
         let mut values = self.clone();

@@ -20,12 +20,21 @@ pub(crate) struct CertificateError {
     why: String,
 }
 
+/// Which forms of private keys a server reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keys {
+    /// Those of Go's `crypto/tls`.
+    All,
+    /// PKCS #8 and PKCS #1, but no `EC PRIVATE KEY` (kubert server.rs `load_private_key`).
+    Pkcs,
+}
+
 #[derive(Debug)]
 pub(crate) struct Served(RwLock<Arc<CertifiedKey>>);
 
 impl Served {
-    pub(crate) fn load(folder: &Path) -> Result<Self, CertificateError> {
-        Ok(Self(RwLock::new(Arc::new(read(folder)?))))
+    pub(crate) fn load(folder: &Path, keys: Keys) -> Result<Self, CertificateError> {
+        Ok(Self(RwLock::new(Arc::new(read(folder, keys)?))))
     }
 
     fn replace(&self, key: CertifiedKey) {
@@ -41,11 +50,11 @@ impl ResolvesServerCert for Served {
 }
 
 /// Takes up each new version; what does not load is skipped and the old one stays.
-pub(crate) async fn keep_current(folder: PathBuf, served: Arc<Served>) {
+pub(crate) async fn keep_current(folder: PathBuf, keys: Keys, served: Arc<Served>) {
     let mut watched = Watched::new(&folder);
     loop {
         watched.changed().await;
-        match read(&folder) {
+        match read(&folder, keys) {
             Ok(key) => {
                 served.replace(key);
                 info!("Updated certificate");
@@ -57,11 +66,14 @@ pub(crate) async fn keep_current(folder: PathBuf, served: Arc<Served>) {
     }
 }
 
-fn read(folder: &Path) -> Result<CertifiedKey, CertificateError> {
+fn read(folder: &Path, keys: Keys) -> Result<CertifiedKey, CertificateError> {
     let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
     let bytes = |path: &Path| std::fs::read(path).map_err(|error| failed(path, error.to_string()));
     let chain = chain::certificates(&bytes(&certificate)?).map_err(|error| failed(&certificate, error.to_string()))?;
     let private = PrivateKeyDer::from_pem_slice(&bytes(&key)?).map_err(|error| failed(&key, error.to_string()))?;
+    if matches!((&private, keys), (PrivateKeyDer::Sec1(_), Keys::Pkcs)) {
+        return Err(failed(&key, "no PKCS #8 or PKCS #1 private key was found".to_owned()));
+    }
     let signer = any_supported_type(&private).map_err(|error| failed(&key, error.to_string()))?;
     let certified = CertifiedKey::new(chain, signer);
     certified.keys_match().map_err(|error| failed(&certificate, error.to_string()))?;
@@ -85,9 +97,10 @@ mod tests {
         let (one, two) = (anchor("a.svc", Duration::days(1)), anchor("a.svc", Duration::days(1)));
         std::fs::write(folder.join("tls.crt"), &one.pem).unwrap();
         std::fs::write(folder.join("tls.key"), one.key.serialize_pem()).unwrap();
-        assert!(Served::load(&folder).is_ok());
+        assert!(Served::load(&folder, Keys::All).is_ok());
+        assert!(Served::load(&folder, Keys::Pkcs).is_ok());
         std::fs::write(folder.join("tls.key"), two.key.serialize_pem()).unwrap();
-        assert!(Served::load(&folder).is_err());
+        assert!(Served::load(&folder, Keys::All).is_err());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
