@@ -25,6 +25,7 @@ mod steps;
 mod target;
 #[cfg(test)]
 mod tests;
+pub mod webhooks;
 
 pub use due::{Cause, Due, due};
 pub use gate::{Pair, gate};

@@ -71,6 +71,8 @@ pub enum Operation {
     IssuerRotation,
     /// Both, back to those of a backup.
     Restore,
+    /// The certificates of the webhooks' servers.
+    WebhookRenewal,
 }
 
 /// Which mesh.
@@ -105,7 +107,7 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Named {
-    /// `trust anchor` or `issuer`.
+    /// `trust anchor`, `issuer` or `webhook`.
     pub role: String,
     /// Its common name.
     pub name: String,
@@ -169,8 +171,10 @@ pub enum Kind {
     Waiting,
     /// Somebody else changed an object that was about to be written.
     Conflict,
-    /// Identity missed a new issuer.
+    /// Identity missed a new issuer, or a webhook's server its new certificate.
     MissedUpdate,
+    /// The API server was seen to call a webhook's server.
+    Called,
     /// An issuer was taken back.
     PutBack,
     /// An operator was waited for.
@@ -230,6 +234,7 @@ impl Record {
             Goal::Anchor => Operation::TrustAnchorRotation,
             Goal::Issuer => Operation::IssuerRotation,
             Goal::Back => Operation::Restore,
+            Goal::Webhooks => Operation::WebhookRenewal,
         };
         let verified = report.rows.iter().map(|row| Verified {
             about: row.about.to_string(),

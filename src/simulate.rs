@@ -14,6 +14,7 @@ mod port;
 mod reading;
 mod sign;
 mod time;
+mod webhooks;
 mod workload;
 mod world;
 
@@ -23,4 +24,5 @@ pub use likeness::NoLikeness;
 pub use materials::Made;
 pub use port::Simulation;
 pub use sign::NotSigned;
+pub use webhooks::Uncalled;
 pub use world::{Refused, World};

@@ -43,10 +43,12 @@ impl Notes {
             Goal::Anchor => ("TrustAnchorRotationStarted", "the trust anchor and the issuer under it"),
             Goal::Issuer => ("IssuerRotationStarted", "the identity issuer"),
             Goal::Back => ("RestoreStarted", "trust anchor and identity issuer back to those of a backup"),
+            Goal::Webhooks => ("WebhookRenewalStarted", "the webhooks' certificates"),
         };
         let stage = self.stage.map(|stage| format!(", from stage {stage} on")).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
-        let message = format!("{} rotates {what} with linkerd-certs {version}{stage}", self.who);
+        let verb = if self.goal == Goal::Webhooks { "renews" } else { "rotates" };
+        let message = format!("{} {verb} {what} with linkerd-certs {version}{stage}", self.who);
         mesh.note(reason, &message).await;
     }
 
@@ -63,7 +65,9 @@ impl Notes {
         if !self.begun || matches!(ended, Err(Stop::Fault(Fault::Lost(_)))) {
             return;
         }
+        let renews = self.goal == Goal::Webhooks;
         match ended {
+            Ok(_) if renews => mesh.note("WebhookRenewalFinished", "the API server calls every renewed webhook").await,
             Ok(done) if done.trusting_old.is_empty() => mesh.note("RotationFinished", "the rotation is complete").await,
             Ok(done) => {
                 let message = format!(
@@ -74,7 +78,7 @@ impl Notes {
             }
             Err(stop) => {
                 let message = format!("{}; the same command goes on from here", why(stop));
-                mesh.note("RotationStopped", &message).await;
+                mesh.note(if renews { "WebhookRenewalStopped" } else { "RotationStopped" }, &message).await;
             }
         }
     }

@@ -6,6 +6,7 @@ mod notes;
 mod random;
 mod restore;
 mod selection;
+mod webhooks;
 
 use std::collections::BTreeMap;
 

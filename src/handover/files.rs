@@ -18,6 +18,8 @@ pub(super) fn values(write: &Write) -> Option<Zeroizing<String>> {
         }
         // The chart renders linkerd-config from the same values.
         Write::Copy { .. } => return None,
+        // Never handed over.
+        Write::CaBundle { .. } | Write::Server { .. } | Write::Renewal { .. } => return None,
     }
     Some(text)
 }

@@ -43,10 +43,10 @@ impl Reach {
     pub fn of(standing: &Standing, request: &Request) -> Self {
         let anchor = match (target::target(standing, &request.keep), request.goal) {
             (_, Goal::Back) => request.materials.anchor.as_ref(),
+            (_, Goal::Webhooks) | (None, _) => None,
             (Some(Target::Towards(anchor)), _) => Some(anchor),
             (Some(Target::Rest(present)), Goal::Anchor) => request.materials.anchor.as_ref().or(Some(present)),
             (Some(Target::Rest(present)), Goal::Issuer) => Some(present),
-            (None, _) => None,
         };
         let issuer = match request.goal {
             Goal::Anchor | Goal::Back => standing
@@ -54,6 +54,7 @@ impl Reach {
                 .first()
                 .filter(|_| anchor.is_some_and(|anchor| verify::leads_to(&standing.issuer, anchor))),
             Goal::Issuer => wanted_issuer(standing, request),
+            Goal::Webhooks => None,
         };
         let party = |party: &Party| PartyReach {
             who: party.who.clone(),

@@ -5,7 +5,7 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
-use super::Selection;
+use super::{Selection, webhooks::Renewal};
 
 /// What an operator wants.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Request {
     pub force: bool,
     /// Where pairs refuse each other already, go on although more do until the last of them has been restarted.
     pub accept_refusals: bool,
+    /// Which webhook certificates are to be new.
+    pub renewal: Renewal,
 }
 
 /// Which certificate is to be another.
@@ -41,6 +43,8 @@ pub enum Goal {
     Issuer,
     /// Anchor and issuer as they were before: those of the materials, whatever the mesh is on its way to.
     Back,
+    /// The webhooks' certificates, and neither anchor nor issuer.
+    Webhooks,
 }
 
 /// The certificates that a plan may bring into the mesh. Their keys are elsewhere.
@@ -76,6 +80,7 @@ impl Request {
             answered_for: BTreeSet::new(),
             force: false,
             accept_refusals: false,
+            renewal: Renewal::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     gate,
     gate::is_broken,
     target::{self, is_fresh},
+    webhooks,
 };
 
 /// Names the next step from `standing` towards what is wanted, proven safe by the gate.
@@ -24,13 +25,18 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
             Err(_) if request.accept_refusals && is_broken(&seen_to) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
-        Next::Done(_) => Next::Done(Done { trusting_old: trusting_more(standing) }),
+        Next::Done(_) if request.goal != Goal::Webhooks => {
+            Next::Done(Done { trusting_old: trusting_more(standing) })
+        }
         other => other,
     }
 }
 
 /// The next step by the order alone.
 pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Refusal> {
+    if request.goal == Goal::Webhooks {
+        return webhooks::decide(standing, request);
+    }
     let Some(goal) = goal(standing, request)? else {
         return Ok(copies(standing).map_or_else(|| Next::Done(Done::default()), Next::Do));
     };
@@ -58,6 +64,8 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
     let issuer = standing.issuer.first();
     match (target::target(standing, &request.keep), request.goal) {
         (_, Goal::Back) => back(standing, request).map(Some),
+        // It has no destination of its own.
+        (_, Goal::Webhooks) => Ok(None),
         // The issuer came before its anchor: with that in hand there is a way on.
         (None, goal) => match brings_missing(standing, request).filter(|_| goal == Goal::Anchor) {
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),

@@ -52,6 +52,7 @@ fn title(record: &Record) -> &'static str {
         Operation::TrustAnchorRotation => "Rotation of the Linkerd trust anchor",
         Operation::Restore => "Restoring of the Linkerd trust anchor and identity issuer",
         Operation::IssuerRotation => "Rotation of the Linkerd identity issuer",
+        Operation::WebhookRenewal => "Renewal of Linkerd's webhook certificates",
     }
 }
 
@@ -163,6 +164,7 @@ fn one(happened: &Happened) -> String {
     let before = match happened.kind {
         Kind::Written => "written: ",
         Kind::Waiting => "waited for ",
+        Kind::Called => "the API server called ",
         _ => "",
     };
     format!("{} {before}{}", time(happened.at), prose(&happened.what))
