@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod generate;
 mod rehearse;
+mod renew_webhooks;
 mod restore;
 mod rotate;
 mod run;
@@ -21,7 +22,8 @@ pub use check::{CheckArgs, FailOn, Format, ProbeArg};
 use cluster::LIVE_ONLY;
 pub use cluster::{ClusterArgs, NamespaceArgs, WholeMesh};
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
-pub use rehearse::{Rehearsal, RehearseArgs, RehearseRotation, TrimArg};
+pub use rehearse::{Rehearsal, RehearseArgs, RehearseRenewal, RehearseRotation, TrimArg};
+pub use renew_webhooks::{RenewRunArgs, RenewWebhooksArgs, ServerSourceArgs};
 pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use run::RunArgs;
@@ -60,6 +62,8 @@ pub enum Verb {
     RotateAnchor(Box<RotateAnchorArgs>),
     /// Replace the issuer under the present anchor
     RotateIssuer(Box<RotateIssuerArgs>),
+    /// Renew the certificates of Linkerd's webhooks, without a gap
+    RenewWebhooks(Box<RenewWebhooksArgs>),
     /// Show what a backup holds, and put it back
     Restore(Box<RestoreArgs>),
     /// Go through a rotation on a simulated mesh

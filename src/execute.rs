@@ -10,9 +10,9 @@ mod notes;
 mod restart;
 mod run;
 mod stop;
-mod webhooks;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::{
     sync::{

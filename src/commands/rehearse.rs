@@ -1,11 +1,13 @@
 //! `rehearse`: a rotation on a simulated mesh, through the same planner and the same runs as on a live one.
 
+mod webhooks;
+
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::{ProbeArg, Rehearsal, RehearseArgs, TrimArg},
+    cli::{ClusterArgs, ProbeArg, Rehearsal, RehearseArgs, TrimArg},
     cluster::{Cluster, Connect, LiveMesh},
     error::Error,
     event::{Answer, Event, Watch},
@@ -54,6 +56,8 @@ pub(super) struct Settings {
     leave: BTreeSet<WorkloadRef>,
     interactive: bool,
     options: Options,
+    /// Of webhook certificates: whether all are renewed, or those that are due.
+    all: bool,
 }
 
 impl Settings {
@@ -62,19 +66,15 @@ impl Settings {
         let (goal, rotation) = match arguments.what {
             Rehearsal::RotateAnchor(rotation) => (Goal::Anchor, rotation),
             Rehearsal::RotateIssuer(rotation) => (Goal::Issuer, rotation),
+            Rehearsal::RenewWebhooks(renewal) => return Self::of_renewal(renewal),
         };
         let (patient, cluster) = (rotation.patient, rotation.cluster);
         let all = rotation.probe == ProbeArg::All || patient;
         let probe = if all { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
-            model: match rotation.snapshot {
-                Some(file) => Model::Saved(file),
-                None if rotation.live || cluster.names_one() => {
-                    Model::Live(observe::connect(&cluster), cluster.linkerd_namespace)
-                }
-                None => Model::Example,
-            },
+            all: false,
+            model: Model::of(rotation.snapshot, rotation.live, cluster),
             faults: rotation.faults,
             trim: if rotation.trim == TrimArg::Lazy { Trim::Lazy } else { Trim::Now },
             patient,
@@ -87,6 +87,14 @@ impl Settings {
 }
 
 impl Model {
+    fn of(saved: Option<PathBuf>, live: bool, cluster: ClusterArgs) -> Self {
+        match saved {
+            Some(file) => Self::Saved(file),
+            None if live || cluster.names_one() => Self::Live(observe::connect(&cluster), cluster.linkerd_namespace),
+            None => Self::Example,
+        }
+    }
+
     /// The mesh, and how its workloads roll where that is known.
     async fn read(&self, probe: ProbeScope, ui: &Ui) -> Result<(Snapshot, Vec<Rollout>), Error> {
         let (connect, namespace) = match self {
@@ -111,6 +119,9 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(Error::NotInteractive);
     }
     let (snapshot, rollouts) = settings.model.read(settings.options.probe, ui).await?;
+    if settings.goal == Goal::Webhooks {
+        return Box::pin(webhooks::rehearse(&settings, &snapshot, &rollouts, ui)).await;
+    }
     let standing = Standing::of(&snapshot, &rollouts);
     settings.selection.check(&standing)?;
     let mut world = World::of(&snapshot, &rollouts).map_err(Error::NoRehearsal)?;

@@ -80,11 +80,7 @@ pub(super) fn write_of(act: &Act, snapshot: &Snapshot, keys: Keys<'_>) -> Option
 
 /// Waits until every pod serves what its Secret holds. What has not reloaded it by then is restarted, the control plane's
 /// own first: an extension's new pods need the injector.
-async fn await_served<M: Mesh, W: Watch>(
-    run: &mut Run<'_, M, W>,
-    of: &[ServiceRef],
-    look: &Look,
-) -> Result<(), Stop> {
+async fn await_served<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, of: &[ServiceRef], look: &Look) -> Result<(), Stop> {
     for service in of {
         run.tell(&Event::Waiting(format!("each pod of Service {service} to serve its new certificate")));
     }
@@ -169,9 +165,10 @@ async fn prove<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, of: &[ServiceRef], lo
         for hook in &server.hooks {
             let caller = hook.caller(server);
             let name = server.name();
-            let accepted = server.pods.iter().all(|pod| {
-                pod.serves.as_ref().is_some_and(|chain| hook.accepts(chain, &name, look.standing.at))
-            });
+            let accepted = server
+                .pods
+                .iter()
+                .all(|pod| pod.serves.as_ref().is_some_and(|chain| hook.accepts(chain, &name, look.standing.at)));
             prove_one(run, &caller, accepted).await?;
         }
         run.proofs.insert(service.clone(), true);
@@ -179,11 +176,7 @@ async fn prove<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, of: &[ServiceRef], lo
     Ok(())
 }
 
-async fn prove_one<M: Mesh, W: Watch>(
-    run: &mut Run<'_, M, W>,
-    caller: &Caller,
-    accepted: bool,
-) -> Result<(), Stop> {
+async fn prove_one<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, caller: &Caller, accepted: bool) -> Result<(), Stop> {
     let begun = run.mesh.now();
     let what = caller.reference();
     loop {
@@ -212,11 +205,7 @@ async fn prove_one<M: Mesh, W: Watch>(
 
 /// Waits until cert-manager has made the certificates that it was asked for, and its injector has put what verifies them
 /// where it belongs.
-async fn await_renewed<M: Mesh, W: Watch>(
-    run: &mut Run<'_, M, W>,
-    of: &[ServiceRef],
-    look: &Look,
-) -> Result<(), Stop> {
+async fn await_renewed<M: Mesh, W: Watch>(run: &mut Run<'_, M, W>, of: &[ServiceRef], look: &Look) -> Result<(), Stop> {
     let begun = run.mesh.now();
     run.tell(&Event::Waiting("cert-manager to renew".to_owned()));
     loop {

@@ -25,9 +25,7 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
             Err(_) if request.accept_refusals && is_broken(&seen_to) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
-        Next::Done(_) if request.goal != Goal::Webhooks => {
-            Next::Done(Done { trusting_old: trusting_more(standing) })
-        }
+        Next::Done(_) if request.goal != Goal::Webhooks => Next::Done(Done { trusting_old: trusting_more(standing) }),
         other => other,
     }
 }

@@ -23,8 +23,8 @@ use crate::{
 };
 
 pub use ailment::{Ailment, due_from};
-pub use server::{Held, Hook, Keeper, Pod, Server, accepts};
 pub(super) use server::servers;
+pub use server::{Held, Hook, Keeper, Pod, Server, accepts};
 
 use self::target::{Target, is_fresh, target};
 use super::{Done, Next, Refusal, Request, Standing, Step};

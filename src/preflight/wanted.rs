@@ -40,12 +40,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Lists it. `keys` are those that the run brings in.
-    pub fn of<'a>(
-        outlook: &Outlook,
-        snapshot: &Snapshot,
-        standing: &Standing,
-        keys: impl Into<Keys<'a>>,
-    ) -> Self {
+    pub fn of<'a>(outlook: &Outlook, snapshot: &Snapshot, standing: &Standing, keys: impl Into<Keys<'a>>) -> Self {
         let keys = keys.into();
         let issuer = keys.issuer;
         let namespace = snapshot.namespace.clone();

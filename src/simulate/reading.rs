@@ -4,7 +4,8 @@ use crate::{
     mesh::{Copy, FIELD_MANAGER, ProbeScope},
     pki::{Bundle, Certificate, KeyState},
     snapshot::{
-        Admin, BundleRef, Mesh, PodGroup, PodRef, Probe, Snapshot, Source, Unmeshed, Values, Workload as Seen, WorkloadRef,
+        Admin, BundleRef, Mesh, PodGroup, PodRef, Probe, Snapshot, Source, Unmeshed, Values, Workload as Seen,
+        WorkloadRef,
     },
 };
 

@@ -89,7 +89,8 @@ impl Likenesses<'_> {
 pub(super) fn servers(snapshot: &Snapshot, signer: &mut Signer) -> Result<Vec<Server>, NotSigned> {
     let mut likenesses = Likenesses { signer, made: BTreeMap::new() };
     let webhooks = snapshot.webhooks.items();
-    let known: Vec<Certificate> = webhooks.iter().filter_map(|one| one.ca_bundle.as_ref()).flat_map(Bundle::each_once).collect();
+    let known: Vec<Certificate> =
+        webhooks.iter().filter_map(|one| one.ca_bundle.as_ref()).flat_map(Bundle::each_once).collect();
     let services: BTreeSet<ServiceRef> = webhooks.iter().map(Webhook::of).collect();
     let mut servers = Vec::new();
     for service in services {
@@ -205,7 +206,10 @@ impl World {
     /// Every caBundle of a server.
     pub fn server_bundles(&self, service: &ServiceRef) -> Vec<Vec<Certificate>> {
         let servers = self.servers.iter().filter(|server| server.service == *service);
-        servers.flat_map(|server| &server.callers).map(|(_, bundle, _)| bundle.value.clone().unwrap_or_default()).collect()
+        servers
+            .flat_map(|server| &server.callers)
+            .map(|(_, bundle, _)| bundle.value.clone().unwrap_or_default())
+            .collect()
     }
 
     /// New certificates for these servers, as the charts make them.
@@ -227,9 +231,35 @@ impl World {
         of.into_iter().map(make).collect()
     }
 
+    /// Lets the certificate of each server that signed it itself be one that ends in `left`, whoever holds it.
+    ///
+    /// # Errors
+    /// When they cannot be signed.
+    pub fn age_servers(&mut self, left: SignedDuration) -> Result<(), NotSigned> {
+        const LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
+        let until = self.now + left;
+        for server in &mut self.servers {
+            let names = [server.service.server_name()];
+            let wanted = Wanted { name: &names[0], names: &names, from: until - LIFETIME, until };
+            let Some(secret) = &mut server.secret else { continue };
+            let Some(old) = secret.value.chain.first().filter(|old| old.is_self_issued()).cloned() else { continue };
+            let pair = self.signer.server(&wanted, None)?;
+            let held = server.callers.iter_mut().filter_map(|(_, bundle, _)| bundle.value.as_mut()).flatten();
+            for one in held.chain(server.loaded.values_mut().flatten()).filter(|one| **one == old) {
+                *one = pair.chain[0].clone();
+            }
+            secret.value = pair;
+        }
+        self.called.clear();
+        self.witness_calls();
+        Ok(())
+    }
+
     /// Sets what becomes of requests when a server cannot be called.
     pub fn set_failure_policy(&mut self, policy: FailurePolicy) {
-        for (.., own) in self.servers.iter_mut().flat_map(|server| &mut server.callers).filter(|(.., own)| own.is_some()) {
+        for (.., own) in
+            self.servers.iter_mut().flat_map(|server| &mut server.callers).filter(|(.., own)| own.is_some())
+        {
             *own = Some(policy);
         }
     }

@@ -74,7 +74,10 @@ impl World {
         let workload = &self.workloads[index];
         let wanted = usize::try_from(workload.wanted).unwrap_or(0);
         let coming = workload.pods.iter().any(|pod| pod.updated && !pod.is_ready(now));
-        let old = workload.pods.iter().position(|pod| !pod.updated);
+        // Of those that go, what is not ready goes first (kubernetes, pkg/controller/deployment/rolling.go,
+        // `cleanupUnhealthyReplicas`).
+        let unready = workload.pods.iter().position(|pod| !pod.updated && !pod.is_ready(now));
+        let old = unready.or_else(|| workload.pods.iter().position(|pod| !pod.updated));
         if coming || (old.is_none() && workload.pods.len() >= wanted) {
             return false;
         }

@@ -84,12 +84,7 @@ async fn pods(cluster: &Cluster, service: &ServiceRef) -> Result<Vec<(Pod, u16)>
     Ok(ported)
 }
 
-async fn presented(
-    cluster: &Cluster,
-    service: &ServiceRef,
-    pod: &Pod,
-    port: u16,
-) -> Result<Vec<Certificate>, String> {
+async fn presented(cluster: &Cluster, service: &ServiceRef, pod: &Pod, port: u16) -> Result<Vec<Certificate>, String> {
     let namespace = &service.namespace;
     let pod = PodRef { namespace: namespace.clone(), name: pod.metadata.name.clone().unwrap_or_default() };
     tracing::debug!(namespace, pod = pod.name, port, service = service.name, "asking a webhook's server");

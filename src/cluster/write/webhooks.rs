@@ -128,7 +128,9 @@ impl LiveMesh {
                 Admission::Bare => Proof::NotCalled("a new pod would come up without a proxy".to_owned()),
                 Admission::Refused(message) => Proof::NotCalled(format!("a new pod would be refused: {message}")),
             }),
-            (_, "linkerd-sp-validator") if own => self.try_object(caller, &[PROFILES], "ServiceProfile", &profile()).await,
+            (_, "linkerd-sp-validator") if own => {
+                self.try_object(caller, &[PROFILES], "ServiceProfile", &profile()).await
+            }
             (_, "linkerd-policy-validator") if own => self.try_object(caller, &SERVERS, "Server", &server()).await,
             _ => Ok(Proof::Untried),
         }
@@ -180,7 +182,9 @@ impl LiveMesh {
         Ok(match answer {
             Err(kube::Error::Api(status)) if status.code >= 500 => Proof::NotCalled(status.message.clone()),
             // Whatever else it says, it is the server that said it.
-            _ => Proof::Called("its condition Available is True, and its server answers through the API server".to_owned()),
+            _ => Proof::Called(
+                "its condition Available is True, and its server answers through the API server".to_owned(),
+            ),
         })
     }
 }
@@ -320,7 +324,10 @@ mod tests {
         let conditions = body["status"]["conditions"].as_array().unwrap();
         assert_eq!(conditions.len(), 2);
         assert_eq!(conditions[0]["type"], "Ready");
-        assert_eq!((conditions[1]["status"].as_str(), conditions[1]["observedGeneration"].as_u64()), (Some("True"), Some(3)));
+        assert_eq!(
+            (conditions[1]["status"].as_str(), conditions[1]["observedGeneration"].as_u64()),
+            (Some("True"), Some(3))
+        );
         assert_eq!(conditions[1]["lastTransitionTime"], "2026-11-21T12:00:00Z");
         assert_eq!(body["metadata"]["resourceVersion"], "9");
     }

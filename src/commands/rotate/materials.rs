@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cli::BroughtIssuerArgs,
     error::Error,
+    execute::Keys as PrivateKeys,
     keyfile,
-    mesh::IssuerPair,
+    mesh::{IssuerPair, ServerPair},
     pki::{Certificate, Fingerprint, PrivateKey, TrustDomain, authority, verify},
     plan::{self, Goal, Materials, Outlook, Standing, Step, Target},
     snapshot::Snapshot,
@@ -64,6 +65,8 @@ pub(super) struct Lifetimes {
 pub(in crate::commands) struct Gathered {
     anchor: Option<Certificate>,
     issuer: Option<IssuerPair>,
+    /// New certificates of webhooks' servers.
+    servers: Vec<ServerPair>,
     /// A key that has to be written before anything depends on it.
     unwritten: Option<(PathBuf, PrivateKey)>,
     /// Anchors that stay in the bundle beside it.
@@ -119,7 +122,17 @@ impl Gathered {
         issuer: IssuerPair,
         kept: BTreeSet<Fingerprint>,
     ) -> Self {
-        Self { anchor, issuer: Some(issuer), unwritten: None, kept }
+        Self { anchor, issuer: Some(issuer), kept, ..Self::default() }
+    }
+
+    /// New certificates of webhooks' servers.
+    pub(in crate::commands) fn of_servers(servers: Vec<ServerPair>) -> Self {
+        Self { servers, ..Self::default() }
+    }
+
+    /// The keys for the executor.
+    pub(super) fn keys(&self) -> PrivateKeys<'_> {
+        PrivateKeys { issuer: self.issuer.as_ref(), servers: &self.servers }
     }
 
     /// Anchors that stay in the bundle although nothing here needs them.

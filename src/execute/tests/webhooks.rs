@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::Log;
@@ -34,20 +34,17 @@ fn webhooks(snapshot: &mut Snapshot) -> &mut Vec<Webhook> {
     webhooks
 }
 
-/// The example `days` before the first of its webhooks' certificates ends; negative: after it.
-fn near_the_end(days: i64) -> Snapshot {
-    let mut snapshot = example().unwrap();
-    let ends = webhooks(&mut snapshot).iter().map(|one| {
-        one.secret.found().unwrap().chain.as_ref().unwrap().certificates[0].lifetime().not_after
-    });
-    let first: Timestamp = ends.min().unwrap();
-    snapshot.taken_at = first - SignedDuration::from_hours(24 * days);
-    snapshot
-}
-
 impl Scene {
-    fn of(snapshot: &Snapshot, policy: FailurePolicy) -> Self {
+    /// The example `days` before its webhooks' certificates end; negative: after it.
+    fn near_the_end(days: i64, policy: FailurePolicy) -> Self {
+        Self::of(&example().unwrap(), Some(days), policy)
+    }
+
+    fn of(snapshot: &Snapshot, days: Option<i64>, policy: FailurePolicy) -> Self {
         let mut world = World::of(snapshot, &[]).unwrap();
+        if let Some(days) = days {
+            world.age_servers(SignedDuration::from_hours(24 * days)).unwrap();
+        }
         world.set_failure_policy(policy);
         let services: Vec<ServiceRef> = snapshot.webhooks.items().iter().map(Webhook::of).collect();
         let pairs = world.make_servers(services, YEAR).unwrap();
@@ -97,7 +94,7 @@ fn request(pairs: &[ServerPair], anyway: bool) -> Request {
 #[test]
 fn webhooks_are_renewed_without_a_call_that_fails() {
     for policy in [FailurePolicy::Ignore, FailurePolicy::Fail] {
-        let scene = Scene::of(&near_the_end(20), policy);
+        let scene = Scene::near_the_end(20, policy);
         let (ended, log) = scene.run();
         assert!(ended.is_ok(), "{ended:?}");
         assert!(scene.is_renewed());
@@ -111,7 +108,7 @@ fn webhooks_are_renewed_without_a_call_that_fails() {
 #[test]
 fn expired_certificates_are_renewed_in_one_go() {
     for policy in [FailurePolicy::Ignore, FailurePolicy::Fail] {
-        let scene = Scene::of(&near_the_end(-2), policy);
+        let scene = Scene::near_the_end(-2, policy);
         let refused = wait(scene.simulation.admission()).unwrap();
         assert_eq!(matches!(refused, Admission::Refused(_)), policy == FailurePolicy::Fail);
         assert!(scene.run().0.is_ok());
@@ -122,12 +119,12 @@ fn expired_certificates_are_renewed_in_one_go() {
 
 #[test]
 fn killed_after_any_write_the_same_command_ends_well() {
-    let whole = Scene::of(&near_the_end(20), FailurePolicy::Fail);
+    let whole = Scene::near_the_end(20, FailurePolicy::Fail);
     assert!(whole.run().0.is_ok());
     let writes = whole.simulation.world().writes();
     assert!(writes >= 9, "{writes}");
     for kill in 1..=writes {
-        let mut scene = Scene::of(&near_the_end(20), FailurePolicy::Fail).faulty(&[Fault::KilledAfter(kill)]);
+        let mut scene = Scene::near_the_end(20, FailurePolicy::Fail).faulty(&[Fault::KilledAfter(kill)]);
         assert!(scene.run().0.is_err());
         scene.simulation.world().set_faults(Vec::new());
         let (ended, _) = scene.run_again();
@@ -140,7 +137,7 @@ fn killed_after_any_write_the_same_command_ends_well() {
 #[test]
 fn a_server_that_does_not_reload_is_restarted_and_others_are_not() {
     let missed = Fault::MissedReload("linkerd-sp-validator".to_owned());
-    let scene = Scene::of(&near_the_end(20), FailurePolicy::Fail).faulty(&[missed]);
+    let scene = Scene::near_the_end(20, FailurePolicy::Fail).faulty(&[missed]);
     let (ended, log) = scene.run();
     assert!(ended.is_ok(), "{ended:?}");
     assert!(scene.is_renewed());
@@ -155,7 +152,7 @@ fn a_bundle_that_does_not_verify_a_good_certificate_is_healed_with_that_certific
     for webhook in webhooks(&mut snapshot) {
         webhook.ca_bundle = Some(Bundle::of([stranger.clone()]));
     }
-    let mut scene = Scene::of(&snapshot, FailurePolicy::Ignore);
+    let mut scene = Scene::of(&snapshot, None, FailurePolicy::Ignore);
     scene.request.renewal.anyway = false;
     let before = scene.simulation.world().server_chain(&scene.pairs[0].of).unwrap().to_vec();
     assert!(!scene.simulation.world().is_callable());
@@ -167,7 +164,7 @@ fn a_bundle_that_does_not_verify_a_good_certificate_is_healed_with_that_certific
 #[test]
 fn pods_that_come_up_while_injection_is_broken_are_bare_or_none_and_a_restart_mends_them() {
     for policy in [FailurePolicy::Ignore, FailurePolicy::Fail] {
-        let scene = Scene::of(&near_the_end(-2), policy);
+        let scene = Scene::near_the_end(-2, policy);
         let snapshot = wait(scene.simulation.observe(crate::mesh::ProbeScope::Sample)).unwrap();
         let web = snapshot.mesh.found().unwrap().workloads.iter().find(|one| one.name == "web").unwrap().key();
         wait(scene.simulation.restart(&web, Mode::Do)).unwrap();
@@ -208,14 +205,21 @@ fn cases() -> impl Strategy<Value = Case> {
     );
     let bundles = prop::collection::vec(0_u8..4, 3);
     (days, any::<bool>(), any::<bool>(), bundles, faults).prop_map(
-        |(days, fails, anyway, bundles, (kills, conflict, missed, unready))| {
-            Case { days, fails, anyway, bundles, kills, conflict, missed, unready }
+        |(days, fails, anyway, bundles, (kills, conflict, missed, unready))| Case {
+            days,
+            fails,
+            anyway,
+            bundles,
+            kills,
+            conflict,
+            missed,
+            unready,
         },
     )
 }
 
 fn snapshot(case: &Case) -> Snapshot {
-    let mut snapshot = near_the_end(case.days);
+    let mut snapshot = example().unwrap();
     let stranger = crate::testing::Recipe::leaf("stranger", -9000, 90_000).self_signed().certificate;
     for (webhook, how) in webhooks(&mut snapshot).iter_mut().zip(&case.bundles) {
         let own = webhook.ca_bundle.clone().unwrap();
@@ -231,10 +235,11 @@ fn snapshot(case: &Case) -> Snapshot {
 
 fn holds(case: &Case) -> Result<(), TestCaseError> {
     let policy = if case.fails { FailurePolicy::Fail } else { FailurePolicy::Ignore };
-    let mut scene = Scene::of(&snapshot(case), policy);
+    let mut scene = Scene::of(&snapshot(case), Some(case.days), policy);
     scene.request.renewal.anyway = case.anyway;
     let names = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"];
-    let mut lasting: Vec<Fault> = case.missed.iter().map(|&index| Fault::MissedReload(names[index].to_owned())).collect();
+    let mut lasting: Vec<Fault> =
+        case.missed.iter().map(|&index| Fault::MissedReload(names[index].to_owned())).collect();
     if case.unready {
         lasting.push(Fault::NeverReady("linkerd-destination".to_owned()));
     }

@@ -64,9 +64,9 @@ pub fn due_from<'a>(
     servers: impl IntoIterator<Item = &'a Server>,
     thresholds: &Thresholds,
 ) -> Option<(&'a Server, Timestamp)> {
-    let each = servers.into_iter().filter_map(|server| {
-        Some((server, server.certificate()?.lifetime().near_end_from(thresholds)))
-    });
+    let each = servers
+        .into_iter()
+        .filter_map(|server| Some((server, server.certificate()?.lifetime().near_end_from(thresholds))));
     each.min_by_key(|(_, from)| *from)
 }
 

@@ -65,9 +65,8 @@ pub(super) fn target<'a>(
             return Ok(Target::Serves { chain: &held.chain, authorities });
         }
     }
-    let at_hand = at_hand.ok_or_else(|| {
-        Refusal::Unfit(format!("no new certificate is at hand for Service {}", server.service))
-    })?;
+    let at_hand = at_hand
+        .ok_or_else(|| Refusal::Unfit(format!("no new certificate is at hand for Service {}", server.service)))?;
     let authorities = vec![at_hand.authority.clone()];
     if !accepts(&authorities, &at_hand.chain, &server.name(), at) {
         return Err(Refusal::Unfit(format!(

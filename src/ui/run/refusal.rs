@@ -56,9 +56,10 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
             let whole = "nothing was taken from its caBundle since it was last called".to_owned();
             (vec![why.clone(), whole], vec!["`check` says what else is wrong with it".to_owned(), AGAIN.to_owned()])
         }
-        Stop::NotRenewed { said, .. } => {
-            (said.clone(), vec!["`kubectl describe` the Certificate and its CertificateRequest".to_owned(), AGAIN.to_owned()])
-        }
+        Stop::NotRenewed { said, .. } => (
+            said.clone(),
+            vec!["`kubectl describe` the Certificate and its CertificateRequest".to_owned(), AGAIN.to_owned()],
+        ),
         _ => (Vec::new(), vec![AGAIN.to_owned()]),
     };
     if let Undo::Restore(folder) = undo {

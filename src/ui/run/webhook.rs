@@ -76,7 +76,9 @@ pub(super) fn why(act: &Act) -> &'static str {
 
 pub(super) fn risk(act: &Act) -> &'static str {
     match act {
-        Act::Bundle { trims: false, .. } => "Hardly any: nothing is taken away. If the write fails, nothing has changed.",
+        Act::Bundle { trims: false, .. } => {
+            "Hardly any: nothing is taken away. If the write fails, nothing has changed."
+        }
         Act::Bundle { trims: true, .. } => {
             "Hardly any: a pod that nobody could see would have stopped the run before this. The API server is seen to \
              call it once more afterwards."
@@ -92,9 +94,7 @@ pub(super) fn risk(act: &Act) -> &'static str {
             "A server misses a change now and then. After 100 s its Deployment is restarted; both certificates are \
              accepted meanwhile."
         }
-        Act::Prove { .. } => {
-            "None: if the API server does not call it, the run stops with both certificates accepted."
-        }
+        Act::Prove { .. } => "None: if the API server does not call it, the run stops with both certificates accepted.",
     }
 }
 
@@ -112,10 +112,13 @@ pub(super) fn changed(act: &Act, look: Look) -> String {
     match act {
         Act::Bundle { of, anchors, .. } => {
             let (api, head) = match of.kind {
-                Kind::Mutating | Kind::Validating => ("admissionregistration.k8s.io/v1", "webhooks:\n- clientConfig:\n"),
+                Kind::Mutating | Kind::Validating => {
+                    ("admissionregistration.k8s.io/v1", "webhooks:\n- clientConfig:\n")
+                }
                 Kind::ApiService => ("apiregistration.k8s.io/v1", "spec:\n"),
             };
-            let mut out = format!("apiVersion: {api}\nkind: {}\nmetadata:\n  name: {}\n", of.kind.word(), clean(&of.name));
+            let mut out =
+                format!("apiVersion: {api}\nkind: {}\nmetadata:\n  name: {}\n", of.kind.word(), clean(&of.name));
             if of.kind != Kind::ApiService {
                 out += &change::comment(&format!("Each webhook in it that calls Service {}:", of.calls), look);
             }
