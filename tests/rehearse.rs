@@ -96,7 +96,9 @@ fn webhook_certificates_are_renewed_without_a_call_that_fails() {
         let output = rehearse(columns, &["renew-webhooks"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = stdout(&output);
-        assert!(text.lines().all(|line| line.chars().count() <= columns.parse().unwrap()), "{text}");
+        // The verdict at the end is one line, however long.
+        let fits = |line: &str| line.chars().count() <= columns.parse().unwrap();
+        assert!(text.lines().rev().skip(1).all(fits), "{text}");
         insta::assert_snapshot!(format!("renew-webhooks_{columns}"), text);
     }
     let faults = ["--fault", "kill:4", "--fault", "missed-reload:linkerd-sp-validator"];

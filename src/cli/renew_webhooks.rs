@@ -97,14 +97,11 @@ pub struct RenewRunArgs {
     /// Save what may be touched, as it is now, and the record of the run in this new folder
     #[arg(long, value_name = "DIR")]
     pub backup_dir: Option<PathBuf>,
-    /// What is not to be had.
-    #[command(flatten)]
-    pub whole: WholeMesh,
 }
 
 impl From<RenewRunArgs> for RunArgs {
     fn from(arguments: RenewRunArgs) -> Self {
-        let RenewRunArgs { dry_run, yes, interactive, force: _, rollout_timeout, backup_dir, whole } = arguments;
+        let RenewRunArgs { dry_run, yes, interactive, force: _, rollout_timeout, backup_dir } = arguments;
         Self {
             dry_run,
             yes,
@@ -122,7 +119,7 @@ impl From<RenewRunArgs> for RunArgs {
             backup_dir,
             emit: None,
             edit_owned: false,
-            whole,
+            whole: WholeMesh::default(),
         }
     }
 }

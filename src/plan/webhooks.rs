@@ -14,6 +14,8 @@
 mod ailment;
 mod server;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +28,7 @@ pub use ailment::{Ailment, due_from};
 pub(super) use server::servers;
 pub use server::{Held, Hook, Keeper, Pod, Server, accepts};
 
-use self::target::{Target, is_fresh, target};
+use self::target::{Target, target};
 use super::{Done, Next, Refusal, Request, Standing, Step};
 
 /// Which webhook certificates are to be new, and what is at hand for it.
@@ -347,10 +349,4 @@ impl Standing {
             Act::Prove { of } => self.proofs.extend(of.iter().map(|service| (service.clone(), true))),
         }
     }
-}
-
-/// Whether a certificate was made within the last day.
-#[must_use]
-pub fn is_new(certificate: &Certificate, standing: &Standing) -> bool {
-    is_fresh(certificate, standing.at)
 }

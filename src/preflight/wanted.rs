@@ -108,6 +108,12 @@ fn identity(standing: &Standing) -> Option<WorkloadRef> {
 fn pairs(outlook: &Outlook, standing: &Standing) -> Row {
     let (steps, workloads) = (outlook.steps.len(), standing.parties.len());
     let what = format!("{steps} steps, before and after each of which {workloads} workloads accept each other");
+    let only_webhooks = outlook.steps.iter().all(|step| matches!(step, Step::Webhook(_)));
+    let what = if only_webhooks && steps > 0 {
+        format!("{steps} steps, before and after each of which the API server accepts what its webhooks serve")
+    } else {
+        what
+    };
     let verdict = match &outlook.end {
         Next::Done(_) => Verdict::Verified,
         _ => Verdict::Remark("what comes after them is not known yet".to_owned()),

@@ -79,9 +79,8 @@ fn row(server: &Server, at: Timestamp, thresholds: &Thresholds) -> [String; 7] {
         },
     );
     let due = match (&server.secret, server.ailments(at, thresholds).first()) {
-        (Err(_), _) => "not readable".to_owned(),
-        (_, Some(Ailment::Untrusted)) => "mismatch".to_owned(),
-        (_, Some(ailment)) => ailment.to_string(),
+        (Err(_), _) => "unknown".to_owned(),
+        (_, Some(ailment)) => word(*ailment).to_owned(),
         (_, None) => "-".to_owned(),
     };
     [
@@ -93,6 +92,21 @@ fn row(server: &Server, at: Timestamp, thresholds: &Thresholds) -> [String; 7] {
         owner(server).to_owned(),
         due,
     ]
+}
+
+/// What is wrong, in a word that leaves room for names.
+fn word(ailment: Ailment) -> &'static str {
+    match ailment {
+        Ailment::NoCertificate => "empty",
+        Ailment::NoKey => "no key",
+        Ailment::WrongName => "name",
+        Ailment::Expired => "expired",
+        Ailment::NotYetValid => "too early",
+        Ailment::Untrusted => "mismatch",
+        Ailment::NotServed => "unserved",
+        Ailment::HalfRenewed => "half done",
+        Ailment::NearEnd => "soon",
+    }
 }
 
 fn tone(server: &Server, at: Timestamp, thresholds: &Thresholds) -> Option<Tone> {
@@ -108,7 +122,7 @@ fn owner(server: &Server) -> &'static str {
         return "cert-manager";
     }
     match owners_of(server).next() {
-        Some(Owner::LinkerdCli) => "linkerd CLI",
+        Some(Owner::LinkerdCli) => "CLI",
         Some(Owner::Helm { .. }) => "Helm",
         Some(Owner::ArgoCd { .. }) => "Argo CD",
         Some(Owner::Flux { .. }) => "Flux",
@@ -123,15 +137,26 @@ fn owners_of(server: &Server) -> impl Iterator<Item = &Owner> {
     secret.chain(server.hooks.iter().flat_map(|hook| &hook.owners))
 }
 
-/// Shortens the Secrets' names, then the webhooks', until a row fits the line.
+/// Shortens the Secrets' names, then the webhooks', until a row fits the line. Of a Secret that is named as its Service is
+/// the end tells enough.
 fn make_room(rows: &mut [[String; 7]], width: usize) {
-    for (column, least) in [(SECRET, LEAST), (0, LEAST)] {
+    let all = |rows: &[[String; 7]]| -> usize {
         let widest = |column: usize| {
             let cells = rows.iter().map(|row| measure_text_width(&row[column]));
             cells.chain([HEADER[column].len()]).max().unwrap_or_default()
         };
-        let all: usize = (0..HEADER.len()).map(widest).sum::<usize>() + GAP * (HEADER.len() - 1);
-        let room = widest(column).saturating_sub(all.saturating_sub(width)).max(least);
+        (0..HEADER.len()).map(widest).sum::<usize>() + GAP * (HEADER.len() - 1)
+    };
+    if all(rows) > width {
+        for row in rows.iter_mut() {
+            if let Some(end) = row[SECRET].strip_prefix(row[0].as_str()) {
+                row[SECRET] = format!("…{end}");
+            }
+        }
+    }
+    for (column, least) in [(SECRET, LEAST), (0, LEAST)] {
+        let own = rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or_default();
+        let room = own.saturating_sub(all(rows).saturating_sub(width)).max(least);
         rows.iter_mut().for_each(|row| row[column] = fit(&row[column], room));
     }
 }
@@ -176,7 +201,8 @@ pub fn owners(servers: &[&Server]) -> Vec<String> {
                 ),
                 Owner::Helm { release, .. } => add(format!(
                     "The next `helm upgrade` of release {release} makes webhook certificates of its own, for 365 days, \
-                     unless its values name some, and replaces Secret and caBundle together."
+                     and replaces Secret and caBundle together. Where its values bring their own (`externalSecret`, \
+                     `caBundle`), put the new ones there as well."
                 )),
                 Owner::ArgoCd { application } => add(format!(
                     "Argo CD application {application} renders new certificates at each sync; where it is to leave these \
