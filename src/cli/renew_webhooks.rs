@@ -78,6 +78,7 @@ pub struct ServerSourceArgs {
 /// How a run goes about it that renews webhook certificates.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = None)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RenewRunArgs {
     /// Show the plan and what was verified of it, and change nothing; 5 is returned where something would stop it
     #[arg(long)]

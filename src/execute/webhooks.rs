@@ -25,7 +25,7 @@ const RELOAD: Duration = Duration::from_secs(100);
 /// How long new pods may take to serve what their Secret holds: they have it from their start.
 const STARTED: Duration = Duration::from_secs(30);
 /// How long the API server may take to call a server again that it could not: an `APIService` is tried every 30 s.
-const CALLED: Duration = Duration::from_secs(60);
+const CALLED: Duration = Duration::from_mins(1);
 /// How long cert-manager may take.
 const RENEWED: Duration = Duration::from_mins(3);
 /// Before this, what cert-manager says may still be about what was before.

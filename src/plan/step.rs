@@ -61,7 +61,7 @@ pub enum Step {
         workloads: Vec<WorkloadRef>,
     },
     /// A step towards new webhook certificates.
-    Webhook(Act),
+    Webhook(Box<Act>),
 }
 
 /// What a step is for.

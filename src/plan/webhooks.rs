@@ -176,7 +176,7 @@ pub fn decide(standing: &Standing, request: &Request) -> Result<Next, Refusal> {
         Some(act) => Some(act),
         None => after_writes(standing, request)?,
     };
-    Ok(step.map_or_else(|| Next::Done(Done::default()), |act| Next::Do(Step::Webhook(act))))
+    Ok(step.map_or_else(|| Next::Done(Done::default()), |act| Next::Do(Step::Webhook(Box::new(act)))))
 }
 
 /// The next write for webhooks of the control plane that stand in the way of new pods: those that the API server cannot
@@ -210,7 +210,7 @@ fn narrowed(request: &Request, to: &BTreeSet<ServiceRef>) -> Request {
 }
 
 fn as_next(act: Result<Option<Act>, Refusal>) -> Option<Result<Next, Refusal>> {
-    act.transpose().map(|act| act.map(|act| Next::Do(Step::Webhook(act))))
+    act.transpose().map(|act| act.map(|act| Next::Do(Step::Webhook(Box::new(act)))))
 }
 
 /// The servers that a request names, with what each shall serve.

@@ -96,7 +96,10 @@ impl Record {
     fn name(&mut self, step: &Step) {
         let (role, certificates): (_, &[Certificate]) = match step {
             Step::TrustRoots { anchors, .. } => ("trust anchor", anchors),
-            Step::Webhook(Act::Secret { chain, .. }) => ("webhook", &chain[..chain.len().min(1)]),
+            Step::Webhook(act) => match &**act {
+                Act::Secret { chain, .. } => ("webhook", &chain[..chain.len().min(1)]),
+                _ => return,
+            },
             Step::Issuer { chain } | Step::AwaitIssuer { chain } => ("issuer", &chain[..chain.len().min(1)]),
             _ => return,
         };

@@ -21,13 +21,16 @@ use super::{
 const SOONEST: i64 = 5;
 const LATEST: i64 = 90;
 
+/// What calls a server, its caBundle, and what becomes of a request when it cannot be called.
+type Calling = (Caller, Kept<Option<Vec<Certificate>>>, Option<FailurePolicy>);
+
 /// A server that the API server calls.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     pub(super) service: ServiceRef,
     pub(super) secret: Option<Kept<IssuerPair>>,
     /// What calls it: its caBundle, and what becomes of a request when it cannot be called.
-    pub(super) callers: Vec<(Caller, Kept<Option<Vec<Certificate>>>, Option<FailurePolicy>)>,
+    pub(super) callers: Vec<Calling>,
     /// What its pods belong to; it has one of its own where that is not simulated.
     workload: Option<WorkloadRef>,
     /// What each pod serves.
@@ -137,7 +140,7 @@ fn server(
             loaded.entry(name).or_insert_with(|| chain.clone());
         }
     }
-    let mut callers: Vec<(Caller, Kept<Option<Vec<Certificate>>>, Option<FailurePolicy>)> = Vec::new();
+    let mut callers: Vec<Calling> = Vec::new();
     for one in calling {
         let caller = Caller { kind: one.kind.into(), name: one.meta.name.clone(), calls: service.clone() };
         if callers.iter().any(|(known, ..)| *known == caller) {

@@ -157,7 +157,9 @@ fn make_room(rows: &mut [[String; 7]], width: usize) {
     for (column, least) in [(SECRET, LEAST), (0, LEAST)] {
         let own = rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or_default();
         let room = own.saturating_sub(all(rows).saturating_sub(width)).max(least);
-        rows.iter_mut().for_each(|row| row[column] = fit(&row[column], room));
+        for row in rows.iter_mut() {
+            row[column] = fit(&row[column], room);
+        }
     }
 }
 

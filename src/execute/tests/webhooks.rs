@@ -176,7 +176,7 @@ fn pods_that_come_up_while_injection_is_broken_are_bare_or_none_and_a_restart_me
         assert_eq!(unmeshed().is_empty(), policy == FailurePolicy::Fail, "{:?}", unmeshed());
         assert!(scene.run().0.is_ok());
         wait(scene.simulation.restart(&web, Mode::Do)).unwrap();
-        wait(scene.simulation.pause(std::time::Duration::from_secs(60)));
+        wait(scene.simulation.pause(std::time::Duration::from_mins(1)));
         assert_eq!(unmeshed(), []);
     }
 }

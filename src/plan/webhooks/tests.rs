@@ -112,13 +112,13 @@ fn a_secret_before_its_bundle_and_a_trim_too_early_are_refused_by_the_gate() {
         secret: (held.meta.namespace.clone(), held.meta.name.clone()),
         chain: vec![made.clone()],
     };
-    let broken = gate(&standing, &Step::Webhook(write)).unwrap_err();
+    let broken = gate(&standing, &Step::Webhook(Box::new(write))).unwrap_err();
     assert_eq!(
         broken[0].to_string(),
         "the new certificate for Service linkerd/linkerd-proxy-injector would be refused by the API server"
     );
     let trim = Act::Bundle { of: server.hooks[0].caller(server), anchors: vec![made], trims: true };
-    assert!(gate(&standing, &Step::Webhook(trim)).is_err());
+    assert!(gate(&standing, &Step::Webhook(Box::new(trim))).is_err());
 }
 
 #[test]

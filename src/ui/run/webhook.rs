@@ -100,10 +100,9 @@ pub(super) fn risk(act: &Act) -> &'static str {
 
 pub(super) fn time(act: &Act) -> &'static str {
     match act {
-        Act::Bundle { .. } | Act::Secret { .. } | Act::Ask { .. } => "about a second",
+        Act::Bundle { .. } | Act::Secret { .. } | Act::Ask { .. } | Act::Prove { .. } => "about a second",
         Act::AwaitRenewed { .. } => "a few seconds as a rule",
         Act::AwaitServed { .. } => "5 to 90 s, all at once",
-        Act::Prove { .. } => "about a second",
     }
 }
 
