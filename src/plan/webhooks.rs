@@ -338,8 +338,8 @@ impl Standing {
             }
             Act::AwaitRenewed { of } => {
                 for server in self.webhooks.iter_mut().filter(|server| among(of, server)) {
-                    if let Keeper::CertManager { renewed_at, .. } = &mut server.keeper {
-                        *renewed_at = Some(at);
+                    if let Keeper::CertManager { asked, renewed_at, .. } = &mut server.keeper {
+                        (*asked, *renewed_at) = (false, Some(at));
                     }
                 }
             }
