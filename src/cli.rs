@@ -6,6 +6,7 @@ mod cluster;
 mod generate;
 mod recover;
 mod rehearse;
+mod renew_webhooks;
 mod restore;
 mod rotate;
 mod run;
@@ -23,7 +24,10 @@ use cluster::LIVE_ONLY;
 pub use cluster::{ClusterArgs, NamespaceArgs, WholeMesh};
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use recover::RecoverArgs;
-pub use rehearse::{Rehearsal, RehearseArgs, RehearseRecovery, RehearseRotation, RehearseRun, TrimArg};
+pub use rehearse::{
+    Rehearsal, RehearseArgs, RehearseRecovery, RehearseRenewal, RehearseRotation, RehearseRun, TrimArg,
+};
+pub use renew_webhooks::{RenewRunArgs, RenewWebhooksArgs, ServerSourceArgs};
 pub use restore::RestoreArgs;
 pub use rotate::{DueArg, RotateAnchorArgs, RotateArgs, RotateDueArgs, RotateIssuerArgs, RotatedAnchorArgs};
 pub use run::RunArgs;
@@ -64,6 +68,8 @@ pub enum Verb {
     RotateIssuer(Box<RotateIssuerArgs>),
     /// Bring a mesh back whose issuer or anchor has expired, or was lost
     RecoverExpired(Box<RecoverArgs>),
+    /// Renew the certificates of Linkerd's webhooks, without a gap
+    RenewWebhooks(Box<RenewWebhooksArgs>),
     /// Show what a backup holds, and put it back
     Restore(Box<RestoreArgs>),
     /// Go through a rotation or a recovery on a simulated mesh

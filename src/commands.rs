@@ -7,6 +7,7 @@ mod key;
 mod observe;
 mod recover;
 mod rehearse;
+mod renew_webhooks;
 mod restore;
 mod rotate;
 mod status;
@@ -57,6 +58,8 @@ fn dispatch(verb: Verb, ui: &Ui) -> Result<ExitStatus, Error> {
         Verb::Rehearse(arguments) => {
             runtime()?.block_on(rehearse::rehearse(rehearse::Settings::resolve(*arguments), ui))
         }
+        Verb::RenewWebhooks(arguments) => runtime()?
+            .block_on(renew_webhooks::renew(renew_webhooks::Settings::resolve(*arguments, Timestamp::now()), ui)),
         Verb::Restore(arguments) => {
             runtime()?.block_on(restore::restore(restore::Settings::resolve(*arguments, Timestamp::now()), ui))
         }

@@ -112,6 +112,25 @@ pub enum Error {
     /// `--only`, `--exclude` or `--last` names no workload.
     #[error(transparent)]
     Unmatched(#[from] Unmatched),
+    /// A name is none of a webhook.
+    #[error("there is no webhook `{name}`{}", near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?")))]
+    NoSuchWebhook {
+        /// The one that was asked for.
+        name: String,
+        /// The one that was probably meant.
+        near: Option<String>,
+    },
+    /// One certificate was brought, and not for one webhook.
+    #[error("--cert is the certificate of one webhook, and {0} were named, or cert-manager makes it")]
+    NotOneWebhook(usize),
+    /// A certificate was brought that the API server would not accept.
+    #[error("{} is of no use to the server of {name}", file.display())]
+    NotForWebhook {
+        /// The certificate's file.
+        file: PathBuf,
+        /// The name that it should be for.
+        name: String,
+    },
     /// No rotation helps this mesh; the text says why.
     #[error("{0} A rotation restarts pods, and no new pod would get a leaf now")]
     NotByRotation(String),
@@ -187,6 +206,8 @@ impl Error {
             | Self::NoPlaceForKey
             | Self::NoRemedy(_)
             | Self::Unmatched(_)
+            | Self::NoSuchWebhook { .. }
+            | Self::NotOneWebhook(_)
             | Self::LinkedToItself(_) => ExitStatus::Usage,
             Self::NotByRotation(_) => ExitStatus::Gate,
             _ => ExitStatus::CouldNotRun,
@@ -209,6 +230,11 @@ impl Error {
             Self::OtherVersion { .. } => "take a new one with this version: `check -o snapshot > FILE`",
             Self::NoSuchNamespace { .. } => "`kubectl get namespaces` lists them",
             Self::OutOfTime(_) => "give a nearer time, such as --at +30d",
+            Self::NoSuchWebhook { .. } => "`renew-webhooks --dry-run` lists them",
+            Self::NotOneWebhook(_) => "name the one that it is for",
+            Self::NotForWebhook { .. } => {
+                "it has to be valid now and for that DNS name, and signed by itself or by the authority in --ca"
+            }
             Self::NotInteractive => "leave it out; --yes is for runs that nobody watches",
             Self::LinkedToItself(_) => "name the context of the other cluster; --context names this one",
             Self::Unmatched(unmatched) => unmatched_hint(unmatched),

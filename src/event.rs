@@ -1,6 +1,6 @@
 //! What happens while a plan is carried out, for whoever watches: a screen, a record, a test. Pure data.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ pub enum Event {
     /// A step begins.
     Begun(Step),
     /// An object was written.
-    Written(&'static str),
+    Written(Cow<'static, str>),
     /// A workload's pods are being replaced.
     Restarting(WorkloadRef),
     /// All of its pods are new and ready.
@@ -35,6 +35,10 @@ pub enum Event {
     Changed(String),
     /// Identity missed the new issuer and is restarted.
     MissedUpdate,
+    /// A webhook's server did not reload its Secret, and is restarted; the text names it.
+    MissedReload(String),
+    /// The API server was seen to call this; the text says what shows it.
+    Called(String),
     /// Identity refused this issuer; the one before was put back.
     PutBack(Fingerprint),
     /// These workloads are waited for; an operator has to see to them.

@@ -12,6 +12,7 @@ mod run;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::{
     sync::{
@@ -23,10 +24,31 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::mesh::ProbeScope;
+use crate::mesh::{IssuerPair, ProbeScope, ServerPair};
 
 pub use run::{run, write_of};
 pub use stop::Stop;
+
+/// The private keys that a run may bring in, with their certificates.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keys<'a> {
+    /// A new issuer's.
+    pub issuer: Option<&'a IssuerPair>,
+    /// New ones for webhooks' servers.
+    pub servers: &'a [ServerPair],
+}
+
+impl<'a> From<Option<&'a IssuerPair>> for Keys<'a> {
+    fn from(issuer: Option<&'a IssuerPair>) -> Self {
+        Self { issuer, servers: &[] }
+    }
+}
+
+impl<'a> From<&'a [ServerPair]> for Keys<'a> {
+    fn from(servers: &'a [ServerPair]) -> Self {
+        Self { issuer: None, servers }
+    }
+}
 
 /// How a plan is carried out.
 #[derive(Clone, Debug)]

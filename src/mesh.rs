@@ -15,14 +15,15 @@ use jiff::Timestamp;
 
 use crate::{
     pki::Bundle,
-    snapshot::{Snapshot, WorkloadRef},
+    plan::webhooks::Caller,
+    snapshot::{ServerPod, ServiceRef, Snapshot, WorkloadRef},
 };
 
 pub use concern::{Concern, Concerns};
 pub use fault::Fault;
 pub use right::Right;
 pub use rollout::{Obstacle, Rollout};
-pub use write::{Copy, FIELD_MANAGER, IssuerPair, Mode, Write};
+pub use write::{Copy, FIELD_MANAGER, IssuerPair, Mode, ServerPair, Write};
 
 /// Which proxies to ask what they have loaded and present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,17 @@ pub enum Admission {
     Bare,
     /// No pod: the request was refused, with this message.
     Refused(String),
+}
+
+/// Whether the API server calls a webhook's server, by a dry run of something that the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It does; the text says what shows it.
+    Called(String),
+    /// It does not, or gets no answer; the text says what came instead.
+    NotCalled(String),
+    /// Nothing is known that this server answers, so that it cannot be tried.
+    Untried,
 }
 
 /// Who holds the lock.
@@ -92,6 +104,13 @@ pub trait Mesh: Sync {
 
     /// What a new pod in an injected namespace would get.
     fn admission(&self) -> impl Future<Output = Result<Admission, Fault>> + Send;
+
+    /// What each ready pod behind a webhook's Service serves, asked by a handshake.
+    fn served(&self, service: &ServiceRef) -> impl Future<Output = Result<Vec<ServerPod>, Fault>> + Send;
+
+    /// Whether the API server calls the server that `caller` names: for a known webhook by a dry run that only its server
+    /// answers in that way.
+    fn prove(&self, caller: &Caller) -> impl Future<Output = Result<Proof, Fault>> + Send;
 
     /// Which of these rights the user lacks.
     fn may(&self, rights: &[Right]) -> impl Future<Output = Result<Vec<Right>, Fault>> + Send;

@@ -27,6 +27,7 @@ mod steps;
 mod target;
 #[cfg(test)]
 mod tests;
+pub mod webhooks;
 
 pub use ailment::{Ailment, Need, ailments, known_anchors, need};
 pub use due::{Cause, Due, due};

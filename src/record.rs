@@ -73,6 +73,8 @@ pub enum Operation {
     Restore,
     /// What it takes for identity to sign again.
     Recovery,
+    /// The certificates of the webhooks' servers.
+    WebhookRenewal,
 }
 
 /// Which mesh.
@@ -107,7 +109,7 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Named {
-    /// `trust anchor` or `issuer`.
+    /// `trust anchor`, `issuer` or `webhook`.
     pub role: String,
     /// Its common name.
     pub name: String,
@@ -171,8 +173,10 @@ pub enum Kind {
     Waiting,
     /// Somebody else changed an object that was about to be written.
     Conflict,
-    /// Identity missed a new issuer.
+    /// Identity missed a new issuer, or a webhook's server its new certificate.
     MissedUpdate,
+    /// The API server was seen to call a webhook's server.
+    Called,
     /// An issuer was taken back.
     PutBack,
     /// An operator was waited for.
@@ -233,6 +237,7 @@ impl Record {
             Goal::Issuer => Operation::IssuerRotation,
             Goal::Back => Operation::Restore,
             Goal::Recover => Operation::Recovery,
+            Goal::Webhooks => Operation::WebhookRenewal,
         };
         let verified = report.rows.iter().map(|row| Verified {
             about: row.about.to_string(),

@@ -15,6 +15,7 @@ mod port;
 mod reading;
 mod sign;
 mod time;
+mod webhooks;
 mod workload;
 mod world;
 
@@ -25,4 +26,5 @@ pub use likeness::NoLikeness;
 pub use materials::{Made, Remedy};
 pub use port::Simulation;
 pub use sign::NotSigned;
+pub use webhooks::Uncalled;
 pub use world::{Refused, World};

@@ -30,7 +30,7 @@ pub use mesh::{
 pub use object::{Meta, Owner};
 pub use source::Source;
 pub use values::{HelmRelease, Values};
-pub use webhook::{FailurePolicy, TlsSecret, Webhook, WebhookKind};
+pub use webhook::{FailurePolicy, ServerPod, ServiceRef, TlsSecret, Webhook, WebhookKind};
 
 /// The version of the snapshot format; a reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -350,8 +350,11 @@ fn webhook(service: &str, configuration: &str, kind: WebhookKind, name: &str) ->
             chain: Some(Bundle::of([server.certificate.clone()])),
             key: KeyState::Present(server.certificate.public_key()),
             key_is_sec1: false,
+            changed_at: None,
+            changed_by: None,
         }),
         served: Some(Ok(vec![server.certificate])),
+        servers: Vec::new(),
     }
 }
 

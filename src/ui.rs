@@ -15,6 +15,7 @@ pub mod run;
 mod screen;
 pub mod status;
 mod text;
+pub mod webhooks;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},

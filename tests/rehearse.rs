@@ -89,3 +89,20 @@ fn a_selection_of_nothing_is_wrong_usage() {
     }
     insta::assert_snapshot!("unmatched", told);
 }
+
+#[test]
+fn webhook_certificates_are_renewed_without_a_call_that_fails() {
+    for columns in ["80", "120"] {
+        let output = rehearse(columns, &["renew-webhooks"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = stdout(&output);
+        // The verdict at the end is one line, however long.
+        let fits = |line: &str| line.chars().count() <= columns.parse().unwrap();
+        assert!(text.lines().rev().skip(1).all(fits), "{text}");
+        insta::assert_snapshot!(format!("renew-webhooks_{columns}"), text);
+    }
+    let faults = ["--fault", "kill:4", "--fault", "missed-reload:linkerd-sp-validator"];
+    let killed = rehearse("80", &[&["renew-webhooks"], &faults[..]].concat());
+    assert!(killed.status.success(), "{}", String::from_utf8_lossy(&killed.stderr));
+    insta::assert_snapshot!("renew-webhooks_killed", stdout(&killed));
+}

@@ -21,6 +21,7 @@ Examples:
   rehearse recover-expired                           an issuer that ran out
   rehearse recover-expired --live --state anchor-expired
                                                      what if yours ran out
+  rehearse renew-webhooks                            webhook certificates
 
 Nothing is changed anywhere: the mesh is simulated, by Linkerd's own rules, with
 keys of its own. `check -o snapshot > mesh.json` saves yours, without keys.";
@@ -43,6 +44,8 @@ pub enum Rehearsal {
     RotateIssuer(RehearseRotation),
     /// Bring a simulated mesh back whose certificates have expired
     RecoverExpired(RehearseRecovery),
+    /// Renew the webhook certificates of a simulated mesh; in the built-in one they are near their end
+    RenewWebhooks(RehearseRenewal),
 }
 
 /// How to rehearse a recovery.
@@ -58,6 +61,30 @@ pub struct RehearseRecovery {
     /// How the rehearsal goes about it.
     #[command(flatten)]
     pub run: RehearseRun,
+}
+
+/// How to rehearse a renewal of webhook certificates.
+#[derive(Clone, Debug, Args)]
+pub struct RehearseRenewal {
+    /// Renew all that there are, and not only what is due
+    #[arg(long)]
+    pub all: bool,
+    /// A mesh like the live one, which is only read, instead of the built-in one; so does any flag that names a cluster
+    #[arg(long)]
+    pub live: bool,
+    /// A mesh like the one in this snapshot; - reads stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY, conflicts_with = "live")]
+    pub snapshot: Option<PathBuf>,
+    /// Explain each step and ask before it
+    #[arg(long)]
+    pub interactive: bool,
+    /// What goes wrong: kill:N (after write N), conflict:N, missed-reload:SERVICE or never-ready:NAME; may be given more
+    /// than once
+    #[arg(long = "fault", value_name = "FAULT", value_parser = value::fault)]
+    pub faults: Vec<Fault>,
+    /// The live mesh.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 }
 
 /// How to rehearse a rotation.

@@ -214,6 +214,7 @@ pub(super) fn fault(text: &str) -> Result<Fault, String> {
     match kind {
         "kill" => number().map(Fault::KilledAfter),
         "conflict" => number().map(Fault::ConflictAt),
+        "missed-reload" => name().map(Fault::MissedReload),
         "missed-update" => Ok(Fault::MissedUpdate),
         "refused-issuer" => Ok(Fault::RefusedIssuer),
         "never-ready" => name().map(Fault::NeverReady),
@@ -221,7 +222,7 @@ pub(super) fn fault(text: &str) -> Result<Fault, String> {
         "clock-ahead" => {
             of.parse().map(Fault::ClockAhead).map_err(|_| "`clock-ahead:` takes a time, such as 10m".to_owned())
         }
-        _ => Err("no such fault: kill:N, conflict:N, missed-update, refused-issuer, never-ready:NAME, unseen:NAME, clock-ahead:TIME"
+        _ => Err("no such fault: kill:N, conflict:N, missed-update, missed-reload:SERVICE, refused-issuer, never-ready:NAME, unseen:NAME, clock-ahead:TIME"
             .to_owned()),
     }
 }

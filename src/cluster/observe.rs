@@ -64,7 +64,7 @@ impl Cluster {
         let webhooks = async {
             if let Source::Found(webhooks) = webhooks {
                 let asked = webhooks.iter_mut().map(async |webhook| {
-                    webhook.served = Some(super::probe::served(self, webhook).await);
+                    super::probe::ask_servers(self, webhook).await;
                 });
                 futures::future::join_all(asked).await;
             }

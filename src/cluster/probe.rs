@@ -23,7 +23,7 @@ use crate::{
     snapshot::{Mesh, Probe},
 };
 
-pub(crate) use self::served::served;
+pub(crate) use self::served::{ask_servers, served};
 
 /// The proxy's admin port where nothing says another (linkerd2-proxy, linkerd/app/src/env.rs, `DEFAULT_ADMIN_LISTEN_ADDR`).
 pub(super) const ADMIN_PORT: u16 = 4191;

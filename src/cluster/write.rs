@@ -3,6 +3,7 @@
 //!
 //! - `request`: one request to the API server, and what its refusal means
 //! - `trust_roots`, `issuer`, `copies`: the objects that a plan writes; `values` edits YAML text in place
+//! - `webhooks`: what the certificates of webhooks' servers take
 //! - `rollouts`, `restart`: workloads and their pods
 //! - `admission`: what a new pod would get
 //! - `lock`, `export`, `note`: what surrounds a run
@@ -22,6 +23,7 @@ mod rollouts;
 mod secret;
 mod trust_roots;
 mod values;
+mod webhooks;
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
@@ -29,8 +31,9 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::{
-    mesh::{Admission, Concerns, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
-    snapshot::{Snapshot, WorkloadRef},
+    mesh::{Admission, Concerns, Fault, Holder, IssuerPair, Mesh, Mode, ProbeScope, Proof, Right, Rollout, Write},
+    plan::webhooks::Caller,
+    snapshot::{ServerPod, ServiceRef, Snapshot, WorkloadRef},
 };
 
 use self::restart::Replaced;
@@ -105,6 +108,11 @@ impl Mesh for LiveMesh {
             Write::TrustRoots { anchors, against } => self.write_trust_roots(anchors, against, mode).await,
             Write::Issuer { pair, anchors, against } => self.write_issuer(pair, anchors, against, mode).await,
             Write::Copy { copy, anchors, against } => self.write_copy(*copy, anchors, against, mode).await,
+            Write::CaBundle { of, anchors, against } => self.write_bundle(of, anchors, against, mode).await,
+            Write::Server { namespace, name, pair, against } => {
+                self.write_server((namespace, name), pair, against, mode).await
+            }
+            Write::Renewal { namespace, name, .. } => self.ask_for_renewal(namespace, name, mode).await,
         }
     }
 
@@ -118,6 +126,14 @@ impl Mesh for LiveMesh {
 
     async fn admission(&self) -> Result<Admission, Fault> {
         self.admit().await
+    }
+
+    async fn served(&self, service: &ServiceRef) -> Result<Vec<ServerPod>, Fault> {
+        self.ask_servers(service).await
+    }
+
+    async fn prove(&self, caller: &Caller) -> Result<Proof, Fault> {
+        self.try_call(caller).await
     }
 
     async fn may(&self, rights: &[Right]) -> Result<Vec<Right>, Fault> {

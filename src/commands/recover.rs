@@ -1,6 +1,6 @@
 //! `recover-expired`: what has brought the mesh down, and the shortest safe way back.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cli::RecoverArgs,
@@ -8,8 +8,9 @@ use crate::{
     execute::Stop,
     exit::ExitStatus,
     findings,
+    mesh::ServerPair,
     pki::Thresholds,
-    plan::{self, Need, Refusal},
+    plan::{self, Need, Refusal, webhooks::Keeper},
     ui::{
         Ui,
         recover::{Chart, fits},
@@ -18,19 +19,26 @@ use crate::{
 
 use super::{
     interrupt::Interrupts,
+    renew_webhooks,
     rotate::{self, Gathered, Look},
 };
+
+/// As the charts make webhooks' certificates.
+const WEBHOOK: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// What `recover-expired` needs to know.
 #[derive(Debug)]
 pub(super) struct Settings {
     run: rotate::Settings,
+    now: Timestamp,
 }
 
 impl Settings {
     /// The settings that the arguments mean at the moment `now`.
     pub(super) fn resolve(arguments: RecoverArgs, now: Timestamp) -> Self {
-        Self { run: rotate::Settings::of_recovery(arguments, now) }
+        // A certificate holds whole seconds.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Self { run: rotate::Settings::of_recovery(arguments, now), now }
     }
 }
 
@@ -65,7 +73,7 @@ pub(super) async fn recover(mut settings: Settings, ui: &Ui) -> Result<ExitStatu
         ui.data(&text)?;
         return Ok(ExitStatus::Fine);
     }
-    let gathered = gather(&mut settings, &look, &need, ui)?;
+    let gathered = gather(&mut settings, &look, &need, ui)?.with_servers(servers(&mut settings, &look)?);
     ui.data(&chart.way(gathered.anchor(), settings.run.at_once(), ui.stdout()))?;
     rotate::carry_out(&settings.run, &look, gathered, &mut interrupts, ui).await
 }
@@ -85,4 +93,16 @@ fn gather(settings: &mut Settings, look: &Look, need: &Need, ui: &Ui) -> Result<
         }
         other => other,
     }
+}
+
+/// New certificates for the control plane's webhooks that the API server cannot call: with them in the way no new pod gets
+/// a proxy, or none comes up at all.
+fn servers(settings: &mut Settings, look: &Look) -> Result<Vec<ServerPair>, Error> {
+    let broken = plan::webhooks::broken(&look.standing);
+    let servers: Vec<_> = look.standing.webhooks.iter().filter(|server| broken.contains(&server.service)).collect();
+    let made = servers.iter().filter(|server| server.keeper == Keeper::Nobody);
+    let pairs = made.map(|server| renew_webhooks::as_charts(server, WEBHOOK, settings.now));
+    let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
+    settings.run.set_renewal(renew_webhooks::renewal(&servers, &pairs, false));
+    Ok(pairs)
 }

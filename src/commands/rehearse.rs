@@ -1,29 +1,30 @@
 //! `rehearse`: a rotation on a simulated mesh, through the same planner and the same runs as on a live one.
 
+mod recovery;
+mod webhooks;
+
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::{ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, RehearseRun, TrimArg},
+    cli::{ClusterArgs, ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, RehearseRun, TrimArg},
     cluster::{Cluster, Connect, LiveMesh},
     error::Error,
     event::{Answer, Event, Watch},
-    execute::{self, Options, Stop, Stopper},
+    execute::{self, Keys, Options, Stop, Stopper},
     exit::ExitStatus,
-    findings,
     mesh::{Mesh as _, Mode, ProbeScope, Rollout},
-    pki::Thresholds,
-    plan::{self, Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
+    plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
     simulate::{Broken, Fault, Remedy, Simulation, World, example},
     snapshot::{Snapshot, WorkloadRef},
     ui::{
         Ui,
-        recover::{Chart, fits, left},
         run::{self as show, Guide, Undo},
     },
 };
 
+use self::recovery::Brought;
 use super::{interrupt::Interrupts, observe, rotate};
 
 /// Ten years and one, as `generate` makes them.
@@ -61,6 +62,8 @@ pub(super) struct Settings {
     leave: BTreeSet<WorkloadRef>,
     interactive: bool,
     options: Options,
+    /// Of webhook certificates: whether all are renewed, or those that are due.
+    all: bool,
 }
 
 impl Settings {
@@ -80,22 +83,16 @@ impl Settings {
                 let usual = matches!(settings.model, Model::Example).then_some(Broken::IssuerExpired);
                 Self { state: recovery.state.or(usual), has_keys: !recovery.without_anchor_key, ..settings }
             }
+            Rehearsal::RenewWebhooks(renewal) => Self::of_renewal(renewal),
         }
     }
 
     fn of(goal: Goal, run: RehearseRun, looks_at_all: bool) -> Self {
-        let cluster = run.cluster;
         let all = run.probe == ProbeArg::All || looks_at_all;
         let probe = if all { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
-            model: match run.snapshot {
-                Some(file) => Model::Saved(file),
-                None if run.live || cluster.names_one() => {
-                    Model::Live(observe::connect(&cluster), cluster.linkerd_namespace)
-                }
-                None => Model::Example,
-            },
+            model: Model::of(run.snapshot, run.live, run.cluster),
             state: None,
             has_keys: false,
             faults: run.faults,
@@ -104,6 +101,7 @@ impl Settings {
             selection: run.selection.selection(),
             leave: run.leave.into_iter().collect(),
             interactive: run.interactive,
+            all: false,
             options: Options { probe, at_once: run.max_parallel.max(1), ..Options::default() },
         }
     }
@@ -121,6 +119,14 @@ impl Settings {
 }
 
 impl Model {
+    fn of(saved: Option<PathBuf>, live: bool, cluster: ClusterArgs) -> Self {
+        match saved {
+            Some(file) => Self::Saved(file),
+            None if live || cluster.names_one() => Self::Live(observe::connect(&cluster), cluster.linkerd_namespace),
+            None => Self::Example,
+        }
+    }
+
     /// The mesh, and how its workloads roll where that is known.
     async fn read(&self, probe: ProbeScope, ui: &Ui) -> Result<(Snapshot, Vec<Rollout>), Error> {
         let (connect, namespace) = match self {
@@ -145,6 +151,9 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(Error::NotInteractive);
     }
     let (snapshot, rollouts) = settings.model.read(settings.options.probe, ui).await?;
+    if settings.goal == Goal::Webhooks {
+        return Box::pin(webhooks::rehearse(&settings, &snapshot, &rollouts, ui)).await;
+    }
     let standing = Standing::of(&snapshot, &rollouts);
     settings.selection.check(&standing)?;
     let mut world = World::of(&snapshot, &rollouts).map_err(Error::NoRehearsal)?;
@@ -152,18 +161,22 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         world.break_by(state).map_err(Error::NoRehearsal)?;
     }
     let simulation = Simulation::new(world);
-    let (anchor, issuer) = match settings.goal {
-        Goal::Recover => match remedy(&settings, &simulation, ui).await? {
-            Some(remedy) => (remedy.anchor, remedy.issuer),
+    let brought = match settings.goal {
+        Goal::Recover => match recovery::remedy(&settings, &simulation, ui).await? {
+            Some(brought) => brought,
             None => return Ok(ExitStatus::Fine),
         },
         goal => {
             let made = simulation.world().make(goal, ANCHOR, ISSUER).map_err(Error::NoRehearsal)?;
-            (made.anchor, Some(made.issuer))
+            let remedy = Remedy { anchor: made.anchor, issuer: Some(made.issuer) };
+            Brought { remedy, servers: Vec::new() }
         }
     };
-    let request =
-        settings.request(Materials { anchor: Some(anchor), issuer: issuer.as_ref().map(|pair| pair.chain.clone()) });
+    let issuer = brought.remedy.issuer.as_ref();
+    let materials =
+        Materials { anchor: Some(brought.remedy.anchor.clone()), issuer: issuer.map(|pair| pair.chain.clone()) };
+    let request = Request { renewal: brought.renewal(), ..settings.request(materials) };
+    let keys = Keys { issuer, servers: &brought.servers };
     let before = simulation.world().working().len();
     simulation.world().set_faults(settings.faults.clone());
     let mut interrupts = settings.interactive.then(Interrupts::new).transpose()?;
@@ -176,7 +189,7 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     let mut told = Told { ui, begun: simulation.now(), selected, planned: false, failed: None, guide };
     let mut owners = 0;
     let ended = loop {
-        let running = execute::run(&simulation, &request, issuer.as_ref(), &settings.options, &stopper, &mut told);
+        let running = execute::run(&simulation, &request, keys, &settings.options, &stopper, &mut told);
         let ended = match &mut interrupts {
             Some(interrupts) => match Box::pin(interrupts.guard(running, &stopper, ui)).await {
                 Some(ended) => ended,
@@ -199,54 +212,9 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
         return Err(error);
     }
     if settings.goal == Goal::Recover {
-        return recovered(&simulation, before, told.begun, ended, ui);
+        return recovery::recovered(&simulation, before, told.begun, ended, ui);
     }
     conclude(&simulation, told.begun, ended, ui)
-}
-
-/// What brings the mesh back, after it was said what is wrong with it; `None` where nothing is.
-async fn remedy(settings: &Settings, simulation: &Simulation, ui: &Ui) -> Result<Option<Remedy>, Error> {
-    let fault = |fault| Error::Stopped(Stop::from(fault));
-    let snapshot = simulation.observe(settings.options.probe).await.map_err(fault)?;
-    let standing = Standing::of(&snapshot, &simulation.rollouts(&[]).await.map_err(fault)?);
-    let (now, thresholds) = (snapshot.taken_at, Thresholds::default());
-    let report = findings::check(&snapshot, &findings::Settings { now, thresholds });
-    if plan::ailments(&standing).is_empty() {
-        ui.data(&fits(&standing, &report, ui.stdout()))?;
-        return Ok(None);
-    }
-    let need = plan::need(&standing);
-    let remedy = simulation.world().remedy(&need, settings.has_keys, (ANCHOR, ISSUER)).map_err(Error::NoRehearsal)?;
-    let chart = Chart { report: &report, standing: &standing, need: &need };
-    ui.data(&chart.wrong(ui.stdout()))?;
-    ui.data(&chart.way(Some(&remedy.anchor), settings.options.at_once, ui.stdout()))?;
-    Ok(Some(remedy))
-}
-
-/// How a recovery went: what works now that did not.
-fn recovered(
-    simulation: &Simulation,
-    before: usize,
-    begun: Timestamp,
-    ended: Result<Done, Stop>,
-    ui: &Ui,
-) -> Result<ExitStatus, Error> {
-    let (now, after, all) = {
-        let mut world = simulation.world();
-        (world.now(), world.working().len(), world.size() * world.size())
-    };
-    let took = findings::span(now.duration_since(begun));
-    let word = if ended.is_ok() { "done in" } else { "stopped after" };
-    let pairs = format!("of {all} pairs of workloads {before} worked before, and {after} do now");
-    ui.data(&format!("\n{word} {took} of simulated time: {pairs}\n"))?;
-    match ended {
-        Ok(done) if done.left.is_empty() => Ok(ExitStatus::Fine),
-        Ok(done) => {
-            ui.data(&left(&done, ui.stdout()))?;
-            Ok(ExitStatus::Warnings)
-        }
-        Err(stop) => Ok(stopped(&stop, ui)),
-    }
 }
 
 fn stopped(stop: &Stop, ui: &Ui) -> ExitStatus {
@@ -285,7 +253,7 @@ fn conclude(
     ui: &Ui,
 ) -> Result<ExitStatus, Error> {
     let world = simulation.world();
-    let took = findings::span(world.now().duration_since(begun));
+    let took = crate::findings::span(world.now().duration_since(begun));
     let refused = world.refused().len();
     let whole = match refused {
         0 => "no proxy refused another at any moment".to_owned(),

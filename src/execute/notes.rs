@@ -46,10 +46,12 @@ impl Notes {
             Goal::Recover => {
                 ("RecoveryStarted", "what it takes for identity to sign again and for every leaf to be new")
             }
+            Goal::Webhooks => ("WebhookRenewalStarted", "the webhooks' certificates"),
         };
         let stage = self.stage.map(|stage| format!(", from stage {stage} on")).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
-        let message = format!("{} rotates {what} with linkerd-certs {version}{stage}", self.who);
+        let verb = if self.goal == Goal::Webhooks { "renews" } else { "rotates" };
+        let message = format!("{} {verb} {what} with linkerd-certs {version}{stage}", self.who);
         mesh.note(reason, &message).await;
     }
 
@@ -66,13 +68,14 @@ impl Notes {
         if !self.begun || matches!(ended, Err(Stop::Fault(Fault::Lost(_)))) {
             return;
         }
-        let is_recovery = self.goal == Goal::Recover;
+        let (recovers, renews) = (self.goal == Goal::Recover, self.goal == Goal::Webhooks);
         match ended {
-            Ok(done) if is_recovery => {
+            Ok(done) if recovers => {
                 let left: Vec<String> = done.left.iter().map(|hold| hold.workload.to_string()).collect();
                 let but = if left.is_empty() { String::new() } else { format!(", but for {}", left.join(", ")) };
-                mesh.note("RecoveryFinished", &format!("identity signs, and every leaf is new{but}")).await;
+                mesh.note("RecoveryFinished", &format!("identity signs, and every leaf is good{but}")).await;
             }
+            Ok(_) if renews => mesh.note("WebhookRenewalFinished", "the API server calls every renewed webhook").await,
             Ok(done) if done.trusting_old.is_empty() => mesh.note("RotationFinished", "the rotation is complete").await,
             Ok(done) => {
                 let message = format!(
@@ -83,7 +86,12 @@ impl Notes {
             }
             Err(stop) => {
                 let message = format!("{}; the same command goes on from here", why(stop));
-                mesh.note(if is_recovery { "RecoveryStopped" } else { "RotationStopped" }, &message).await;
+                let reason = match self.goal {
+                    Goal::Recover => "RecoveryStopped",
+                    Goal::Webhooks => "WebhookRenewalStopped",
+                    Goal::Anchor | Goal::Issuer | Goal::Back => "RotationStopped",
+                };
+                mesh.note(reason, &message).await;
             }
         }
     }

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -10,10 +10,10 @@ use crate::{
     plan::{
         Done, Hold, Lack, Next, Party, Presents, Reach, Refusal, Request, Standing, Step, Trim, Why, next, outlook,
     },
-    snapshot::{IssuerScheme, Meta, Snapshot, WorkloadRef},
+    snapshot::{IssuerScheme, Meta, ServiceRef, Snapshot, WorkloadRef},
 };
 
-use super::{Options, Stop, Stopper, issuer, linked, notes::Notes, restart};
+use super::{Keys, Options, Stop, Stopper, issuer, linked, notes::Notes, restart, webhooks};
 
 /// So often in a row may somebody else change the mesh before the run gives up.
 const MOST_CONFLICTS: u32 = 5;
@@ -36,6 +36,8 @@ pub(super) struct Run<'a, M, W> {
     pub(super) watch: &'a mut W,
     /// What the issuer Secret held before this run wrote it.
     pub(super) issuer_before: Option<IssuerPair>,
+    /// Webhooks' servers for which this run has written something, and whether the API server was seen to call them since.
+    pub(super) proofs: BTreeMap<ServiceRef, bool>,
     notes: Notes,
 }
 
@@ -46,18 +48,19 @@ pub(super) struct Run<'a, M, W> {
 pub async fn run<M: Mesh, W: Watch>(
     mesh: &M,
     request: &Request,
-    new_issuer: Option<&IssuerPair>,
+    keys: impl Into<Keys<'_>>,
     options: &Options,
     stopper: &Stopper,
     watch: &mut W,
 ) -> Result<Done, Stop> {
+    let keys = keys.into();
     if let Some(holder) = mesh.lock(&options.holder).await? {
         return Err(Stop::Locked(holder));
     }
     let notes = Notes::new(request.goal, &options.holder);
-    let mut run = Run { mesh, options, stopper, watch, issuer_before: None, notes };
+    let mut run = Run { mesh, options, stopper, watch, issuer_before: None, proofs: BTreeMap::new(), notes };
     run.tell(&Event::Locked);
-    let ended = run.walk(request, new_issuer).await;
+    let ended = run.walk(request, keys).await;
     run.notes.ended(mesh, &ended).await;
     // A lock that cannot be given back runs out by itself.
     let _ = mesh.unlock(&options.holder).await;
@@ -83,7 +86,7 @@ impl Look {
 }
 
 impl<M: Mesh, W: Watch> Run<'_, M, W> {
-    async fn walk(&mut self, request: &Request, new_issuer: Option<&IssuerPair>) -> Result<Done, Stop> {
+    async fn walk(&mut self, request: &Request, keys: Keys<'_>) -> Result<Done, Stop> {
         let (mut conflicts, mut repeats) = (0, 0);
         let mut request = request.clone();
         let mut allowed: Option<Step> = None;
@@ -142,7 +145,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
             self.notes.before(self.mesh, &step, &look.standing).await;
             self.notes.begun(self.mesh).await;
             self.tell(&Event::Begun(step.clone()));
-            match self.take(&step, &look, new_issuer).await {
+            match self.take(&step, &look, keys).await {
                 Ok(()) => conflicts = 0,
                 Err(Stop::Fault(Fault::Conflict(object))) => {
                     conflicts += 1;
@@ -178,15 +181,15 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
     pub(super) async fn look(&self, scope: ProbeScope) -> Result<Look, Stop> {
         let snapshot = self.mesh.observe(scope).await?;
         let rollouts = self.mesh.rollouts(&[]).await?;
-        let standing = Standing::of(&snapshot, &rollouts);
+        let standing = Standing { proofs: self.proofs.clone(), ..Standing::of(&snapshot, &rollouts) };
         Ok(Look { snapshot, standing })
     }
 
-    async fn take(&mut self, step: &Step, look: &Look, new_issuer: Option<&IssuerPair>) -> Result<(), Stop> {
+    async fn take(&mut self, step: &Step, look: &Look, keys: Keys<'_>) -> Result<(), Stop> {
         match step {
             Step::TrustRoots { .. } | Step::Copy(_) | Step::Issuer { .. } => {
                 // The planner names an issuer that it was given; its key came with it.
-                let Some(write) = write_of(step, &look.snapshot, &look.standing.roots, new_issuer) else {
+                let Some(write) = write_of(step, &look.snapshot, &look.standing.roots, keys) else {
                     return Err(Stop::NoEffect(Box::new(step.clone())));
                 };
                 if matches!(write, Write::Issuer { .. }) {
@@ -196,6 +199,7 @@ impl<M: Mesh, W: Watch> Run<'_, M, W> {
                 self.tell(&Event::Written(write.object()));
                 Ok(())
             }
+            Step::Webhook(act) => webhooks::take(self, step, act, look, keys).await,
             Step::AwaitIssuer { chain } => issuer::await_issuer(self, chain, look).await,
             Step::AwaitLinked { lacks, .. } => linked::await_linked(self, lacks).await,
             Step::Restart { workloads, why } => restart::restart(self, workloads, *why, look).await,
@@ -277,13 +281,14 @@ fn is_in_doubt(standing: &Standing, decided: &Next) -> bool {
 }
 
 /// What a step writes, against the versions that `snapshot` read; `roots` are the anchors that the trust roots hold when
-/// it is taken. `None` where it writes no object, or an issuer whose key is not at hand.
-pub fn write_of(
+/// it is taken. `None` where it writes no object, or a certificate whose key is not at hand.
+pub fn write_of<'a>(
     step: &Step,
     snapshot: &Snapshot,
     roots: &[Certificate],
-    new_issuer: Option<&IssuerPair>,
+    keys: impl Into<Keys<'a>>,
 ) -> Option<Write> {
+    let keys = keys.into();
     let version = |meta: Option<&Meta>| meta.map(|meta| meta.resource_version.clone()).unwrap_or_default();
     match step {
         Step::TrustRoots { anchors, .. } => {
@@ -299,10 +304,11 @@ pub fn write_of(
             Some(Write::Copy { copy: *copy, anchors: roots.to_vec(), against })
         }
         Step::Issuer { chain } => {
-            let pair = new_issuer.filter(|pair| pair.chain == *chain)?;
+            let pair = keys.issuer.filter(|pair| pair.chain == *chain)?;
             let against = version(snapshot.issuer.found().map(|secret| &secret.meta));
             Some(Write::Issuer { pair: pair.clone(), anchors: roots.to_vec(), against })
         }
+        Step::Webhook(act) => webhooks::write_of(act, snapshot, keys),
         Step::AwaitIssuer { .. } | Step::Restart { .. } | Step::AwaitLeafs { .. } | Step::AwaitLinked { .. } => None,
     }
 }

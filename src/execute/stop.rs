@@ -4,7 +4,7 @@ use crate::{
     mesh::{Fault, Holder},
     plan::{Hold, Refusal, Step},
     preflight::Report,
-    snapshot::WorkloadRef,
+    snapshot::{ServiceRef, WorkloadRef},
 };
 
 /// Why a run ended before its goal. The mesh is as safe as it was in each case, and the same command goes on.
@@ -40,6 +40,30 @@ pub enum Stop {
     IssuerRefused {
         /// Whether the one before was put back: not where an earlier run wrote the new one.
         put_back: bool,
+    },
+    /// Pods of a webhook's server go on serving another certificate than their Secret holds.
+    #[error("Service {service} does not serve its new certificate")]
+    NotServed {
+        /// The Service.
+        service: ServiceRef,
+        /// Each pod, and what it does instead.
+        pods: Vec<String>,
+    },
+    /// The API server does not call a webhook's server, or gets no answer.
+    #[error("the API server was not seen to call {what}")]
+    NotCalled {
+        /// What it should have called.
+        what: String,
+        /// What came instead.
+        why: String,
+    },
+    /// cert-manager was asked for a certificate and has made none.
+    #[error("cert-manager has not renewed Certificate {certificate}")]
+    NotRenewed {
+        /// Namespace and name.
+        certificate: String,
+        /// What it says of that.
+        said: Vec<String>,
     },
     /// Something took too long; the text says what was waited for.
     #[error("{what} took longer than {} s", after.as_secs())]

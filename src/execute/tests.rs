@@ -7,6 +7,7 @@ mod random;
 mod recover;
 mod restore;
 mod selection;
+mod webhooks;
 
 use std::collections::BTreeMap;
 

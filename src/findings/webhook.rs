@@ -106,12 +106,10 @@ fn renew(view: &View<'_>, webhooks: &[&Webhook]) -> Vec<String> {
         return some_of(lines);
     }
     vec![match secrets.as_slice() {
-        [] => "renew it without a gap: caBundle old + new, then the Secret, then trim caBundle".to_owned(),
-        [one] => format!(
-            "renew without a gap: caBundle old + new, then {one}, wait until the pods serve it, then trim caBundle"
-        ),
+        [] => "`linkerd upgrade` or `helm upgrade` makes its Secret".to_owned(),
+        [one] => format!("`renew-webhooks` renews {one} without a gap; `renew-webhooks --dry-run` only shows the plan"),
         several => format!(
-            "renew them without a gap, each by itself: caBundle old + new, then the Secret, wait until the pods serve it, then trim caBundle: {}",
+            "`renew-webhooks` renews all of them without a gap; `renew-webhooks --dry-run` only shows the plan: {}",
             several.join(", ")
         ),
     }]
@@ -213,8 +211,12 @@ pub(super) fn untrusted(view: &View<'_>) -> Vec<Finding> {
         let chain = secret(webhook)?.chain.as_ref()?;
         let leaf = chain.first()?;
         let at = leaf.lifetime().nearest(view.now);
-        let mut next =
-            vec![format!("put the certificate that signed it into caBundle of {}", webhook.meta.reference())];
+        let mut next = vec![if is_cert_managers(view, webhook) {
+            format!("put the certificate that signed it into caBundle of {}", webhook.meta.reference())
+        } else {
+            "`renew-webhooks` puts what verifies it into caBundle; `renew-webhooks --dry-run` only shows the plan"
+                .to_owned()
+        }];
         let why = match &webhook.ca_bundle {
             // An APIService may skip verification, and an empty caBundle means the system's roots.
             None if webhook.kind == WebhookKind::ApiService => return None,
@@ -308,7 +310,7 @@ pub(super) fn not_served(view: &View<'_>) -> Vec<Finding> {
         .seen(format!("served: {}, {}", named(served), end(served, view.now)))
         .seen(format!("in the Secret: {}", named(held)))
         .seen(effect)
-        .next("its server reloads a new Secret within a minute; if it does not, restart its Deployment");
+        .next("its server reloads a new Secret within a minute; if it does not, `renew-webhooks` restarts it");
         Some(finding)
     })
 }

@@ -17,7 +17,9 @@ pub(super) fn values(write: &Write) -> Option<Zeroizing<String>> {
             text.push_str(&block("      ", "keyPEM", pair.key.expose_secret()));
         }
         // The chart renders linkerd-config from the same values.
-        Write::Copy { .. } => return None,
+        Write::Copy { .. }
+        // Never handed over.
+        | Write::CaBundle { .. } | Write::Server { .. } | Write::Renewal { .. } => return None,
     }
     Some(text)
 }

@@ -1,6 +1,9 @@
 use std::fmt;
 
-use crate::snapshot::WorkloadRef;
+use crate::{
+    plan::webhooks::{Caller, Kind},
+    snapshot::WorkloadRef,
+};
 
 use super::{Copy, Write};
 
@@ -48,6 +51,15 @@ impl Right {
     /// What a write to the control plane in `namespace` takes.
     pub fn to_write(write: &Write, namespace: &str) -> Vec<Self> {
         let (resource, name) = match write {
+            Write::CaBundle { of, .. } => return Self::to_write_bundle(of),
+            Write::Server { namespace, name, .. } => {
+                let on = |verb: &str| Self::to(verb, "", "secrets").within(namespace).named(name);
+                return vec![on("get"), on("patch")];
+            }
+            Write::Renewal { namespace, name, .. } => {
+                let on = |verb: &str| Self::to(verb, "cert-manager.io", "certificates").within(namespace).named(name);
+                return vec![on("get"), on("patch").of("status")];
+            }
             Write::TrustRoots { .. } => ("configmaps", "linkerd-identity-trust-roots"),
             Write::Issuer { .. } => ("secrets", "linkerd-identity-issuer"),
             Write::Copy { copy: Copy::Config, .. } => ("configmaps", "linkerd-config"),
@@ -59,6 +71,16 @@ impl Right {
             rights.push(on("get", "secrets", "linkerd-identity-issuer"));
         }
         rights
+    }
+
+    fn to_write_bundle(of: &Caller) -> Vec<Self> {
+        let (group, resource) = match of.kind {
+            Kind::Mutating => ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+            Kind::Validating => ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+            Kind::ApiService => ("apiregistration.k8s.io", "apiservices"),
+        };
+        let on = |verb: &str| Self::to(verb, group, resource).named(&of.name);
+        vec![on("get"), on("patch")]
     }
 
     /// What replacing a workload's pods and watching it takes; nothing for a kind that cannot be restarted.

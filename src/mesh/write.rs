@@ -1,8 +1,8 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use secrecy::SecretString;
 
-use crate::pki::Certificate;
+use crate::{pki::Certificate, plan::webhooks::Caller, snapshot::ServiceRef};
 
 /// The field manager under which the live side writes: how a run recognises what an earlier run did.
 pub const FIELD_MANAGER: &str = "linkerd-certs";
@@ -54,6 +54,46 @@ pub enum Write {
         /// `metadata.resourceVersion` that was read.
         against: String,
     },
+    /// The caBundle of everything in one object that calls one server.
+    CaBundle {
+        /// The object, and the server.
+        of: Caller,
+        /// What it shall hold, in this order.
+        anchors: Vec<Certificate>,
+        /// `metadata.resourceVersion` that was read.
+        against: String,
+    },
+    /// A Secret of type `kubernetes.io/tls` with the certificate and key of a webhook's server.
+    Server {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// What it shall hold.
+        pair: ServerPair,
+        /// `metadata.resourceVersion` that was read.
+        against: String,
+    },
+    /// Asks cert-manager to renew a Certificate, as `cmctl renew` does.
+    Renewal {
+        /// Namespace of the Certificate.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The server that its Secret is for.
+        of: ServiceRef,
+    },
+}
+
+/// A webhook server's certificates and its private key.
+#[derive(Clone, Debug)]
+pub struct ServerPair {
+    /// The server.
+    pub of: ServiceRef,
+    /// The certificate first, then what stands between it and its authority; and its key.
+    pub pair: IssuerPair,
+    /// What verifies it.
+    pub authority: Certificate,
 }
 
 /// Where Linkerd's CLI keeps copies of anchors and issuer.
@@ -67,11 +107,14 @@ pub enum Copy {
 
 impl Write {
     /// Kind and name of the object.
-    pub fn object(&self) -> &'static str {
+    pub fn object(&self) -> Cow<'static, str> {
         match self {
-            Self::TrustRoots { .. } => "ConfigMap linkerd-identity-trust-roots",
-            Self::Issuer { .. } => "Secret linkerd-identity-issuer",
-            Self::Copy { copy, .. } => copy.object(),
+            Self::TrustRoots { .. } => "ConfigMap linkerd-identity-trust-roots".into(),
+            Self::Issuer { .. } => "Secret linkerd-identity-issuer".into(),
+            Self::Copy { copy, .. } => copy.object().into(),
+            Self::CaBundle { of, .. } => of.reference().into(),
+            Self::Server { namespace, name, .. } => format!("Secret {namespace}/{name}").into(),
+            Self::Renewal { namespace, name, .. } => format!("Certificate {namespace}/{name}").into(),
         }
     }
 }

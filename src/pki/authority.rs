@@ -17,6 +17,7 @@
 mod brought;
 mod draft;
 mod renew;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Certificate, KeyAlgorithm, Lifetime, PrivateKey, Serial, TrustDomain, private_key::NotSigned};
 use draft::{Draft, Kind};
 
-pub use brought::{Unfit, anchor};
+pub use brought::{Unfit, anchor, server as server_chain};
 
 /// How long before the moment of signing an authority begins to be valid: a machine whose clock is behind by less than
 /// `linkerd check` complains of takes it at once (linkerd2, pkg/healthcheck/healthcheck.go, `AllowedClockSkew`).

@@ -20,7 +20,7 @@ pub enum Ailment {
     IssuerUntrusted(Certificate),
     /// The trust roots hold something with which identity or proxies do not start.
     RootsUnreadable,
-    /// Identity signs with another issuer than its Secret holds, and that one has ended or was refused.
+    /// Identity signs with another issuer than its Secret holds, since that one has ended or it does not trust it.
     NeverLoaded {
         /// With this.
         serving: Option<Certificate>,
@@ -66,7 +66,7 @@ pub fn ailments(standing: &Standing) -> Vec<Ailment> {
     }
     if !standing.identity_runs {
         found.push(Ailment::IdentityDown);
-    } else if !signs(standing) && found.is_empty() {
+    } else if found.is_empty() && (!signs(standing) || is_skipped(standing)) {
         let serving = standing.serving.as_ref().and_then(|chain| chain.first()).cloned();
         found.push(Ailment::NeverLoaded { serving });
     }
@@ -79,6 +79,14 @@ pub fn ailments(standing: &Standing) -> Vec<Ailment> {
         found.push(Ailment::Refusals);
     }
     found
+}
+
+/// Whether identity goes on with another issuer, since it does not trust the one in its Secret: with the other's end the
+/// mesh ends as well.
+fn is_skipped(standing: &Standing) -> bool {
+    let serves_other = standing.serving.as_ref().and_then(|chain| chain.first()) != standing.issuer.first();
+    let Trusts::Anchors(anchors) = &standing.identity_trusts else { return false };
+    serves_other && verify::as_identity(&standing.issuer, &Bundle::of(anchors.iter().cloned()), standing.at).is_err()
 }
 
 /// Whether identity could sign a leaf now, by what it has in memory: it verifies its issuer before each (linkerd2,

@@ -59,6 +59,7 @@ impl Standing {
                     party.presents = vec![self.signed_now()];
                 }
             }
+            Step::Webhook(act) => after.acted(act),
         }
         after
     }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     pki::{Bundle, Certificate, verify},
-    snapshot::WorkloadRef,
+    snapshot::{ServiceRef, WorkloadRef},
 };
 
 use super::{Party, Presents, Standing, Step, Trusts};
@@ -35,6 +35,12 @@ pub enum Side {
     Identity,
     /// The issuer Secret.
     IssuerSecret,
+    /// What the pods of a webhook's server serve.
+    Server(ServiceRef),
+    /// What a webhook's server will serve: its Secret.
+    ServerSecret(ServiceRef),
+    /// The API server, with a caBundle.
+    ApiServer,
     /// The pods of a workload of a linked cluster, or any pod that starts there.
     Linked(String, Option<WorkloadRef>),
 }
@@ -57,6 +63,7 @@ pub fn gate(standing: &Standing, step: &Step) -> Result<(), Vec<Pair>> {
         let meanwhile = refused(standing, &possible, at, true);
         let then = refused(&after, &possible, at, true);
         broken.extend(then.into_iter().chain(meanwhile).filter(|pair| !before.contains(pair)));
+        broken.extend(uncallable(&after, at).difference(&uncallable(standing, at)).cloned());
         let before = refused_across(standing, &possible, at);
         broken.extend(refused_across(&after, &possible, at).into_iter().filter(|pair| !before.contains(pair)));
     }
@@ -169,6 +176,23 @@ fn refused_across(standing: &Standing, possible: &[&Certificate], at: Timestamp)
     pairs
 }
 
+/// What is served for the API server, or will be, and would not be accepted by it. What was accepted before must be after:
+/// a certificate that is served longer than its caBundle verifies it is a gap.
+fn uncallable(standing: &Standing, at: Timestamp) -> BTreeSet<Pair> {
+    let mut pairs = BTreeSet::new();
+    let mut add = |presents: Side| pairs.insert(Pair { presents, refuses: Side::ApiServer });
+    for server in &standing.webhooks {
+        let mut served = server.pods.iter().filter_map(|pod| pod.serves.as_ref());
+        if served.any(|chain| !server.is_accepted(chain, at)) {
+            add(Side::Server(server.service.clone()));
+        }
+        if server.secret.as_ref().is_ok_and(|held| !server.is_accepted(&held.chain, at)) {
+            add(Side::ServerSecret(server.service.clone()));
+        }
+    }
+    pairs
+}
+
 /// Who of some presenters is refused by whom of some verifiers. Each leaf is tried once with each bundle, however many
 /// have them.
 fn refusing(
@@ -237,6 +261,9 @@ impl fmt::Display for Side {
             Self::NewPod => f.write_str("any new pod"),
             Self::Identity => f.write_str("the identity controller"),
             Self::IssuerSecret => f.write_str("the issuer in the Secret"),
+            Self::Server(service) => write!(f, "what the pods of Service {service} serve"),
+            Self::ServerSecret(service) => write!(f, "the new certificate for Service {service}"),
+            Self::ApiServer => f.write_str("the API server"),
             Self::Linked(cluster, Some(workload)) => write!(f, "{workload} of linked cluster {cluster}"),
             Self::Linked(cluster, None) => write!(f, "any new pod of linked cluster {cluster}"),
         }

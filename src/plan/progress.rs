@@ -117,7 +117,7 @@ fn of_step(step: &Step) -> Position {
         Step::Issuer { .. } | Step::AwaitLinked { .. } => Position::Ready,
         Step::AwaitIssuer { .. } => Position::Swap,
         Step::AwaitLeafs { .. } => Position::Refresh,
-        Step::Copy(_) => Position::Unknown,
+        Step::Copy(_) | Step::Webhook(_) => Position::Unknown,
     }
 }
 

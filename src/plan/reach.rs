@@ -43,10 +43,10 @@ impl Reach {
     pub fn of(standing: &Standing, request: &Request) -> Self {
         let anchor = match (target::target(standing, &request.keep), request.goal) {
             (_, Goal::Back | Goal::Recover) => request.materials.anchor.as_ref(),
+            (_, Goal::Webhooks) | (None, _) => None,
             (Some(Target::Towards(anchor)), _) => Some(anchor),
             (Some(Target::Rest(present)), Goal::Anchor) => request.materials.anchor.as_ref().or(Some(present)),
             (Some(Target::Rest(present)), Goal::Issuer) => Some(present),
-            (None, _) => None,
         };
         let issuer = match request.goal {
             Goal::Anchor | Goal::Back => standing
@@ -55,6 +55,7 @@ impl Reach {
                 .filter(|_| anchor.is_some_and(|anchor| verify::leads_to(&standing.issuer, anchor))),
             Goal::Issuer => wanted_issuer(standing, request),
             Goal::Recover => request.materials.issuer.as_ref().unwrap_or(&standing.issuer).first(),
+            Goal::Webhooks => None,
         };
         let party = |party: &Party| PartyReach {
             who: party.who.clone(),

@@ -10,6 +10,7 @@ use super::{
     Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why,
     ailment::{known_anchors, living, signs},
     steps::{copies, round},
+    webhooks,
 };
 
 /// The next step towards the anchor of the materials.
@@ -17,6 +18,10 @@ pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Ref
     let Some(anchor) = &request.materials.anchor else {
         return Err(Refusal::Unfit("there is no anchor to bring the mesh back to".to_owned()));
     };
+    // What keeps new pods from coming up, or from getting a proxy, is put in order first; what serves it reads it later.
+    if let Some(next) = webhooks::in_the_way(standing, request) {
+        return next;
+    }
     if let Some(step) = roots(standing, anchor) {
         return Ok(Next::Do(step));
     }
@@ -25,8 +30,13 @@ pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Ref
         let chain = chain.ok_or_else(|| Refusal::NoKeyFor { anchor: anchor.clone() })?;
         return Ok(Next::Do(Step::Issuer { chain: chain.clone() }));
     }
-    let next = identity(standing, anchor)
-        .or_else(|| mend(standing, anchor))
+    if let Some(next) = identity(standing, anchor).or_else(|| mend(standing, anchor, Party::is_control_plane)) {
+        return Ok(next);
+    }
+    if let Some(next) = webhooks::finish(standing, request) {
+        return next;
+    }
+    let next = mend(standing, anchor, |_| true)
         .or_else(|| copies(standing).map(Next::Do))
         .or_else(|| trim(standing, request, anchor));
     Ok(next.unwrap_or_else(|| Next::Done(Done::default())))
@@ -79,9 +89,10 @@ fn identity(standing: &Standing, anchor: &Certificate) -> Option<Next> {
     })
 }
 
-/// 4. Everything has a leaf that works and trusts the anchor, as far as it can be restarted.
-fn mend(standing: &Standing, anchor: &Certificate) -> Option<Next> {
-    round(standing, Why::Mend, |party| party.obstacle.is_none() && is_lost(standing, party, anchor))
+/// 4. These have a leaf that works and trust the anchor, as far as they can be restarted.
+fn mend(standing: &Standing, anchor: &Certificate, these: impl Fn(&Party) -> bool) -> Option<Next> {
+    let is_to_restart = |party: &Party| these(party) && party.obstacle.is_none() && is_lost(standing, party, anchor);
+    round(standing, Why::Mend, is_to_restart)
 }
 
 /// 5. Other anchors go, unless somebody outside may need them, and so do what trusts them.

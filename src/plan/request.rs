@@ -5,7 +5,7 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
-use super::Selection;
+use super::{Selection, webhooks::Renewal};
 
 /// What an operator wants.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Request {
     pub force: bool,
     /// Where pairs refuse each other already, go on although more do until the last of them has been restarted.
     pub accept_refusals: bool,
+    /// Which webhook certificates are to be new.
+    pub renewal: Renewal,
 }
 
 /// Which certificate is to be another.
@@ -44,6 +46,8 @@ pub enum Goal {
     /// A mesh in which identity signs again and everybody accepts it: the anchor of the materials, and the issuer of the
     /// materials, or the one in the Secret where none is given.
     Recover,
+    /// The webhooks' certificates, and neither anchor nor issuer.
+    Webhooks,
 }
 
 /// The certificates that a plan may bring into the mesh. Their keys are elsewhere.
@@ -79,6 +83,7 @@ impl Request {
             answered_for: BTreeSet::new(),
             force: false,
             accept_refusals: false,
+            renewal: Renewal::default(),
         }
     }
 }

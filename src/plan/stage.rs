@@ -24,7 +24,7 @@ impl Step {
             Self::AwaitLinked { why: Why::Trim, .. } => Some(Stage::Trim),
             Self::Issuer { .. } | Self::AwaitIssuer { .. } | Self::AwaitLinked { .. } => Some(Stage::Swap),
             Self::AwaitLeafs { .. } => Some(Stage::Refresh),
-            Self::Copy(_) => None,
+            Self::Copy(_) | Self::Webhook(_) => None,
         }
     }
 }

@@ -7,11 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     mesh::{Copy, FIELD_MANAGER, Obstacle, Rollout},
     pki::{Bundle, Certificate, Fingerprint, verify},
-    snapshot::{IssuerSecret, PodGroup, Probe, Snapshot, Source, Values, Workload, WorkloadRef},
+    snapshot::{IssuerSecret, PodGroup, Probe, ServiceRef, Snapshot, Source, Values, Workload, WorkloadRef},
     trust,
 };
 
-use super::linked::{self, Linked};
+use super::{
+    linked::{self, Linked},
+    webhooks,
+};
 
 /// Where a mesh stands at one moment.
 #[derive(Clone, Debug)]
@@ -50,6 +53,11 @@ pub struct Standing {
     pub outside: Vec<String>,
     /// Clusters that share trust with this one and were read.
     pub linked: Vec<Linked>,
+    /// What the API server calls of Linkerd's.
+    pub webhooks: Vec<webhooks::Server>,
+    /// Those of them for which this run has written something, each with whether the API server was seen to call it since:
+    /// the one thing that cannot be read from a cluster.
+    pub proofs: BTreeMap<ServiceRef, bool>,
 }
 
 /// A workload with a proxy.
@@ -122,6 +130,8 @@ impl Standing {
             parties: parties(snapshot, rollouts, serving.as_ref()),
             outside: Vec::new(),
             linked: Vec::new(),
+            webhooks: webhooks::servers(snapshot),
+            proofs: BTreeMap::new(),
         };
         standing.linked = linked::linked(snapshot, &standing);
         standing.outside = outside(snapshot, &standing.linked);

@@ -4,7 +4,7 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
-use super::{Lack, Pair};
+use super::{Lack, Pair, webhooks::Act};
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,8 @@ pub enum Step {
         /// Whose.
         workloads: Vec<WorkloadRef>,
     },
+    /// A step towards new webhook certificates.
+    Webhook(Box<Act>),
 }
 
 /// What a step is for.

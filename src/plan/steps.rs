@@ -13,6 +13,7 @@ use super::{
     gate::{breaks_what_lasts, is_broken},
     recover,
     target::{self, is_fresh},
+    webhooks,
 };
 
 /// Names the next step from `standing` towards what is wanted, proven safe by the gate.
@@ -26,7 +27,7 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
             Err(_) if request.goal == Goal::Recover && !breaks_what_lasts(&seen_to, &step) => Next::Do(step),
             Err(pairs) => Next::Refuse(Refusal::Breaks(step, pairs)),
         },
-        Next::Done(_) => {
+        Next::Done(_) if request.goal != Goal::Webhooks => {
             let back = request.materials.anchor.as_ref().filter(|_| request.goal == Goal::Recover);
             let left = back.map(|anchor| recover::left(&seen_to, anchor)).unwrap_or_default();
             Next::Done(Done { trusting_old: trusting_more(standing), left })
@@ -37,8 +38,10 @@ pub fn next(standing: &Standing, request: &Request) -> Next {
 
 /// The next step by the order alone.
 pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Refusal> {
-    if request.goal == Goal::Recover {
-        return recover::decide(standing, request);
+    match request.goal {
+        Goal::Recover => return recover::decide(standing, request),
+        Goal::Webhooks => return webhooks::decide(standing, request),
+        Goal::Anchor | Goal::Issuer | Goal::Back => {}
     }
     let Some(goal) = goal(standing, request)? else {
         return Ok(copies(standing).map_or_else(|| Next::Done(Done::default()), Next::Do));
@@ -67,6 +70,8 @@ fn goal<'a>(standing: &'a Standing, request: &'a Request) -> Result<Option<Desti
     let issuer = standing.issuer.first();
     match (target::target(standing, &request.keep), request.goal) {
         (_, Goal::Back | Goal::Recover) => back(standing, request).map(Some),
+        // It has no destination of its own.
+        (_, Goal::Webhooks) => Ok(None),
         // The issuer came before its anchor: with that in hand there is a way on.
         (None, goal) => match brings_missing(standing, request).filter(|_| goal == Goal::Anchor) {
             Some(anchor) => Ok(Some(Destination { anchor, new_issuer: false, trims: true })),

@@ -32,6 +32,7 @@ fn told(step: &Step) -> String {
         }
         Step::AwaitLinked { lacks, why } => format!("await {} linked: {why:?}", lacks.len()),
         Step::AwaitLeafs { workloads } => format!("await {} leafs", workloads.len()),
+        Step::Webhook(act) => act.word().to_owned(),
     }
 }
 

@@ -6,10 +6,13 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 
 use crate::{
-    execute::write_of,
+    execute::{Keys, write_of},
     mesh::{IssuerPair, Right, Write},
     pki::{Bundle, Certificate, KeyState, verify},
-    plan::{Next, Outlook, Standing, Step, Why},
+    plan::{
+        Next, Outlook, Standing, Step, Why,
+        webhooks::{Act, Server},
+    },
     snapshot::{Snapshot, WorkloadRef},
 };
 
@@ -36,8 +39,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Lists it. `issuer` is the issuer that the run brings in, with its key.
-    pub fn of(outlook: &Outlook, snapshot: &Snapshot, standing: &Standing, issuer: Option<&IssuerPair>) -> Self {
+    /// Lists it. `keys` are those that the run brings in.
+    pub fn of<'a>(outlook: &Outlook, snapshot: &Snapshot, standing: &Standing, keys: impl Into<Keys<'a>>) -> Self {
+        let keys = keys.into();
+        let issuer = keys.issuer;
         let namespace = snapshot.namespace.clone();
         let mut wanted = Self {
             rights: Right::to_lock(&namespace).into_iter().collect(),
@@ -51,7 +56,7 @@ impl Wanted {
             |who: &&WorkloadRef| standing.parties.iter().any(|party| party.who == **who && party.component.is_some());
         let mut then = standing.clone();
         for (number, step) in (1..).zip(&outlook.steps) {
-            if let Some(write) = write_of(step, snapshot, &then.roots, issuer) {
+            if let Some(write) = write_of(step, snapshot, &then.roots, keys) {
                 wanted.rights.extend(Right::to_write(&write, &wanted.namespace));
                 wanted.writes.push((number, write));
             }
@@ -64,6 +69,7 @@ impl Wanted {
                         wanted.new_pods = Some(Bundle::of(standing.roots.iter().cloned()));
                     }
                 }
+                Step::Webhook(act) => wanted.rights.extend(of_webhook(act, standing)),
                 // Identity is restarted where it misses the change.
                 Step::AwaitIssuer { .. } => wanted.restarts.extend(identity(standing)),
                 Step::TrustRoots { .. } | Step::Copy(_) | Step::AwaitLeafs { .. } | Step::AwaitLinked { .. } => {}
@@ -75,6 +81,25 @@ impl Wanted {
     }
 }
 
+/// What a step towards new webhook certificates takes beside its write: pods are asked, and objects tried.
+fn of_webhook(act: &Act, standing: &Standing) -> Vec<Right> {
+    let (Act::AwaitServed { of } | Act::Prove { of }) = act else { return Vec::new() };
+    let servers = of.iter().filter_map(|service| standing.webhook_server(service));
+    let rights = |server: &Server| {
+        let namespace = &server.service.namespace;
+        let mut rights = vec![
+            Right::to("get", "", "services").within(namespace).named(&server.service.name),
+            Right::to("list", "", "pods").within(namespace),
+            Right::to("create", "", "pods").of("portforward").within(namespace),
+        ];
+        if matches!(act, Act::AwaitServed { .. }) {
+            rights.extend(server.workloads().iter().flat_map(Right::to_restart));
+        }
+        rights
+    };
+    servers.flat_map(rights).collect()
+}
+
 fn identity(standing: &Standing) -> Option<WorkloadRef> {
     let identity = standing.parties.iter().find(|party| party.component.as_deref() == Some("identity"))?;
     Some(identity.who.clone())
@@ -84,8 +109,11 @@ fn identity(standing: &Standing) -> Option<WorkloadRef> {
 fn pairs(outlook: &Outlook, standing: &Standing) -> Row {
     let (steps, workloads) = (outlook.steps.len(), standing.parties.len());
     let mends = outlook.steps.iter().any(|step| matches!(step, Step::Restart { why: Why::Mend, .. }));
+    let only_webhooks = outlook.steps.iter().all(|step| matches!(step, Step::Webhook(_)));
     let what = if mends {
         format!("{steps} steps, none of which parts two of {workloads} workloads that would accept each other for good")
+    } else if only_webhooks && steps > 0 {
+        format!("{steps} steps, before and after each of which the API server accepts what its webhooks serve")
     } else {
         format!("{steps} steps, before and after each of which {workloads} workloads accept each other")
     };

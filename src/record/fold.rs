@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     event::Event,
     pki::Certificate,
-    plan::{Outlook, Step},
+    plan::{Outlook, Step, webhooks::Act},
 };
 
 use super::{Happened, Kind, Named, Planned, Record, Taken, words};
@@ -35,6 +35,11 @@ impl Record {
             Event::Changed(object) => {
                 self.happened(at, Kind::Conflict, &format!("{object} was changed by somebody else; it was read again"));
             }
+            Event::MissedReload(service) => {
+                let what = format!("Service {service} did not reload its Secret and was restarted");
+                self.happened(at, Kind::MissedUpdate, &what);
+            }
+            Event::Called(shown) => self.happened(at, Kind::Called, shown),
             Event::MissedUpdate => {
                 self.happened(at, Kind::MissedUpdate, "identity missed the new issuer and was restarted");
             }
@@ -91,6 +96,10 @@ impl Record {
     fn name(&mut self, step: &Step) {
         let (role, certificates): (_, &[Certificate]) = match step {
             Step::TrustRoots { anchors, .. } => ("trust anchor", anchors),
+            Step::Webhook(act) => match &**act {
+                Act::Secret { chain, .. } => ("webhook", &chain[..chain.len().min(1)]),
+                _ => return,
+            },
             Step::Issuer { chain } | Step::AwaitIssuer { chain } => ("issuer", &chain[..chain.len().min(1)]),
             _ => return,
         };

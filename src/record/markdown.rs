@@ -53,6 +53,7 @@ fn title(record: &Record) -> &'static str {
         Operation::Recovery => "Recovery of a Linkerd mesh from expired or lost certificates",
         Operation::Restore => "Restoring of the Linkerd trust anchor and identity issuer",
         Operation::IssuerRotation => "Rotation of the Linkerd identity issuer",
+        Operation::WebhookRenewal => "Renewal of Linkerd's webhook certificates",
     }
 }
 
@@ -164,6 +165,7 @@ fn one(happened: &Happened) -> String {
     let before = match happened.kind {
         Kind::Written => "written: ",
         Kind::Waiting => "waited for ",
+        Kind::Called => "the API server called ",
         _ => "",
     };
     format!("{} {before}{}", time(happened.at), prose(&happened.what))

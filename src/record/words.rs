@@ -3,15 +3,18 @@
 use crate::{
     mesh::Obstacle,
     pki::Certificate,
-    plan::{Hold, Step, Why},
-    snapshot::WorkloadRef,
+    plan::{Hold, Step, Why, webhooks::Act},
+    snapshot::{ServiceRef, WorkloadRef},
 };
 
 use super::named;
 
 /// The stage of a step, as a word.
 pub(super) fn stage(step: &Step) -> String {
-    step.stage().map_or_else(|| "copy".to_owned(), |stage| stage.to_string())
+    match step {
+        Step::Webhook(act) => act.word().to_owned(),
+        _ => step.stage().map_or_else(|| "copy".to_owned(), |stage| stage.to_string()),
+    }
 }
 
 /// A step in a sentence.
@@ -45,6 +48,27 @@ pub(super) fn step(step: &Step) -> String {
             format!("see to it that this is lacking no more: {}", lacks.join("; "))
         }
         Step::AwaitLeafs { workloads } => format!("wait for leafs to renew themselves: {}", names(workloads)),
+        Step::Webhook(act) => webhook(act),
+    }
+}
+
+/// A step towards new webhook certificates in a sentence.
+fn webhook(act: &Act) -> String {
+    let services = |of: &[ServiceRef]| of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match act {
+        Act::Bundle { of, anchors, trims } => {
+            let only = if *trims { "only " } else { "" };
+            format!("write caBundle of {} for Service {}: {only}{}", of.reference(), of.calls, all(anchors))
+        }
+        Act::Secret { secret: (namespace, name), chain, .. } => {
+            format!("write Secret {namespace}/{name}: {}", all(&chain[..chain.len().min(1)]))
+        }
+        Act::Ask { certificate: (namespace, name), .. } => {
+            format!("ask cert-manager to renew Certificate {namespace}/{name}")
+        }
+        Act::AwaitRenewed { of } => format!("see cert-manager renew the certificates of Services {}", services(of)),
+        Act::AwaitServed { of } => format!("see every pod serve its new certificate, of Services {}", services(of)),
+        Act::Prove { of } => format!("see the API server call Services {}", services(of)),
     }
 }
 

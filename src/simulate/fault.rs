@@ -9,6 +9,8 @@ pub enum Fault {
     NeverReady(String),
     /// Identity does not notice a new issuer until it is restarted (#15109, #8249).
     MissedUpdate,
+    /// The server behind the Service with this name does not notice a new Secret until it is restarted.
+    MissedReload(String),
     /// Identity refuses every issuer but its first, and ends at a start with it.
     RefusedIssuer,
     /// Somebody else writes the object just before this write (counted from 1).
@@ -30,6 +32,7 @@ impl fmt::Display for Fault {
         match self {
             Self::NeverReady(name) => write!(f, "never-ready:{name}"),
             Self::MissedUpdate => f.write_str("missed-update"),
+            Self::MissedReload(name) => write!(f, "missed-reload:{name}"),
             Self::RefusedIssuer => f.write_str("refused-issuer"),
             Self::ConflictAt(write) => write!(f, "conflict:{write}"),
             Self::KilledAfter(write) => write!(f, "kill:{write}"),

@@ -1,7 +1,7 @@
 //! A world that is like an observed mesh. The real mesh's private keys stay where they are, so every authority in it is
 //! a likeness: same name, same validity, another key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::{
     mesh::{Copy, IssuerPair, Rollout},
     pki::{Bundle, Certificate, Fingerprint, verify},
     plan::obstacle,
-    snapshot::{BundleRef, PodGroup, PodTrouble, Snapshot, Source, Values, Workload as Seen},
+    snapshot::{BundleRef, PodGroup, PodTrouble, Snapshot, Source, Unmeshed, Values, Workload as Seen, WorkloadRef},
     trust,
 };
 
@@ -87,7 +87,7 @@ impl Likenesses {
     }
 }
 
-fn like(real: &Certificate) -> Authority<'_> {
+pub(super) fn like(real: &Certificate) -> Authority<'_> {
     Authority { name: real.name(), from: real.lifetime().not_before, until: real.lifetime().not_after }
 }
 
@@ -150,6 +150,8 @@ impl World {
                 pods,
             });
         }
+        add_unmeshed(&mut workloads, &mesh.unmeshed, now);
+        let servers = super::webhooks::servers(snapshot, &mut likenesses.signer)?;
         let mut world = Self {
             now,
             // Anchors of other clusters have no likeness here.
@@ -170,6 +172,9 @@ impl World {
             refused: Vec::new(),
             writes: 0,
             named: 0,
+            servers,
+            called: BTreeSet::new(),
+            uncalled: Vec::new(),
         };
         world.witness();
         Ok(world)
@@ -215,9 +220,34 @@ impl Likenesses {
                 controller,
                 ready_at: Some(group.oldest + START),
                 updated: true,
+                is_bare: false,
             }
         };
         (0..count).map(pod).collect()
+    }
+}
+
+/// Pods that came up without a proxy: a restart gives them one.
+fn add_unmeshed(workloads: &mut Vec<Workload>, unmeshed: &[Unmeshed], now: Timestamp) {
+    for one in unmeshed {
+        let Unmeshed { namespace, kind, name, pods } = one.clone();
+        let key = WorkloadRef { namespace, kind, name };
+        let bare = (0..pods).map(|number| Pod::bare(format!("{}-bare-{number}", key.name), now, Some(now)));
+        let bare: Vec<Pod> = bare.collect();
+        if let Some(workload) = workloads.iter_mut().find(|workload| workload.key == key) {
+            workload.wanted += pods;
+            workload.pods.extend(bare);
+            continue;
+        }
+        workloads.push(Workload {
+            component: None,
+            identity: format!("default.{}.serviceaccount.identity.linkerd.cluster.local", key.namespace),
+            wanted: pods,
+            obstacle: obstacle(&key, &[]),
+            restarted_at: None,
+            pods: bare,
+            key,
+        });
     }
 }
 

@@ -66,6 +66,9 @@ impl World {
             refused: Vec::new(),
             writes: 0,
             named: self.named,
+            servers: self.servers.clone(),
+            called: self.called.clone(),
+            uncalled: Vec::new(),
         })
     }
 

@@ -39,7 +39,7 @@ impl World {
         let name = |layer: &str| format!("{layer}.linkerd.cluster.local {}", now.as_second());
         let root = match goal {
             Goal::Anchor => self.signer.anchor(&Authority { name: &name("root"), from, until: now + anchor })?,
-            Goal::Issuer | Goal::Back | Goal::Recover => {
+            Goal::Issuer | Goal::Back | Goal::Recover | Goal::Webhooks => {
                 let signs =
                     |pair: &&IssuerPair| pair.chain.iter().any(|one| verify::leads_to(&self.issuer.value.chain, one));
                 self.authorities.iter().find(signs).cloned().ok_or(NoLikeness::Untrusted)?

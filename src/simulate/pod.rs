@@ -20,6 +20,8 @@ pub(super) struct Pod {
     pub(super) ready_at: Option<Timestamp>,
     /// Whether it is of the newest template.
     pub(super) updated: bool,
+    /// Whether it came up without a proxy.
+    pub(super) is_bare: bool,
 }
 
 /// A leaf and the issuer that came with it.
@@ -51,6 +53,21 @@ impl Leaf {
 }
 
 impl Pod {
+    /// One without a proxy.
+    pub(super) fn bare(name: String, started: Timestamp, ready_at: Option<Timestamp>) -> Self {
+        Self {
+            name,
+            started,
+            anchors: Vec::new(),
+            leaf: None,
+            asks_at: Timestamp::MAX,
+            controller: None,
+            ready_at,
+            updated: true,
+            is_bare: true,
+        }
+    }
+
     /// Whether it carries traffic.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
         self.leaf.is_some() && self.is_ready(now)
@@ -58,6 +75,9 @@ impl Pod {
 
     /// Whether it is ready: its proxy has a leaf, its application is up, and an identity controller has an issuer.
     pub(super) fn is_ready(&self, now: Timestamp) -> bool {
+        if self.is_bare {
+            return self.ready_at.is_some_and(|ready| ready <= now);
+        }
         let signs = self.controller.as_ref().is_none_or(|controller| controller.issuer.is_some());
         signs && self.leaf.is_some() && self.ready_at.is_some_and(|ready| ready <= now)
     }

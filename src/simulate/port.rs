@@ -6,9 +6,11 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    mesh::{self, Admission, Concern, Concerns, Holder, IssuerPair, Mesh, Mode, ProbeScope, Right, Rollout, Write},
-    pki::Bundle,
-    snapshot::{Snapshot, WorkloadRef},
+    mesh::{
+        self, Admission, Concern, Concerns, Holder, IssuerPair, Mesh, Mode, ProbeScope, Proof, Right, Rollout, Write,
+    },
+    plan::webhooks::Caller,
+    snapshot::{ServerPod, ServiceRef, Snapshot, WorkloadRef},
 };
 
 use super::{Fault, World, workload::Workload, world::CopyText};
@@ -69,8 +71,8 @@ impl World {
     }
 
     fn take(&mut self, write: &Write, mode: Mode) -> Result<(), mesh::Fault> {
-        let conflict = || mesh::Fault::Conflict(write.object().to_owned());
-        self.allows(&Right::to_write(write, &self.base.namespace), write.object())?;
+        let conflict = || mesh::Fault::Conflict(write.object().into_owned());
+        self.allows(&Right::to_write(write, &self.base.namespace), &write.object())?;
         if mode == Mode::Do && self.faults.contains(&Fault::ConflictAt(self.writes + 1)) {
             self.faults.retain(|fault| *fault != Fault::ConflictAt(self.writes + 1));
             self.meddle(write);
@@ -80,6 +82,8 @@ impl World {
             Write::TrustRoots { against, .. } => (Some(self.roots_now().version), against),
             Write::Issuer { against, .. } => (Some(self.issuer.version), against),
             Write::Copy { copy, against, .. } => (self.copies.get(copy).map(|kept| kept.version), against),
+            Write::CaBundle { against, .. } | Write::Server { against, .. } => (self.server_version(write), against),
+            Write::Renewal { .. } => return Err(mesh::Fault::Failed("cert-manager is not simulated".to_owned())),
         };
         if version.map(|version| version.to_string()).as_ref() != Some(against) {
             return Err(conflict());
@@ -131,6 +135,7 @@ impl World {
                     kept.replace(CopyText { anchors: anchors.clone(), issuer }, now);
                 }
             }
+            Write::CaBundle { .. } | Write::Server { .. } | Write::Renewal { .. } => self.apply_to_server(write),
         }
     }
 
@@ -149,6 +154,7 @@ impl World {
                     kept.touch(now);
                 }
             }
+            Write::CaBundle { .. } | Write::Server { .. } | Write::Renewal { .. } => self.meddle_with_server(write),
         }
     }
 }
@@ -203,8 +209,15 @@ impl Mesh for Simulation {
     }
 
     async fn admission(&self) -> Result<Admission, mesh::Fault> {
-        let world = self.alive()?;
-        Ok(Admission::Proxy(Bundle::of(world.injected_anchors())))
+        Ok(self.alive()?.admit())
+    }
+
+    async fn served(&self, service: &ServiceRef) -> Result<Vec<ServerPod>, mesh::Fault> {
+        self.alive()?.ask_servers(service)
+    }
+
+    async fn prove(&self, caller: &Caller) -> Result<Proof, mesh::Fault> {
+        Ok(self.alive()?.try_call(caller))
     }
 
     async fn may(&self, rights: &[Right]) -> Result<Vec<Right>, mesh::Fault> {

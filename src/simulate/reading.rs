@@ -3,7 +3,10 @@
 use crate::{
     mesh::{Copy, FIELD_MANAGER, ProbeScope},
     pki::{Bundle, Certificate, KeyState},
-    snapshot::{Admin, BundleRef, Mesh, PodGroup, PodRef, Probe, Snapshot, Source, Values, Workload as Seen},
+    snapshot::{
+        Admin, BundleRef, Mesh, PodGroup, PodRef, Probe, Snapshot, Source, Unmeshed, Values, Workload as Seen,
+        WorkloadRef,
+    },
 };
 
 use super::{Fault, World, pod::Pod, workload::Workload};
@@ -33,6 +36,9 @@ impl World {
             self.read_copy(copy, values);
         }
         snapshot.identity_events = Source::Found(self.events.clone());
+        if let Source::Found(webhooks) = &mut snapshot.webhooks {
+            self.read_webhooks(webhooks, scope != ProbeScope::None);
+        }
         let (mesh, probes) = self.read_mesh(scope);
         snapshot.mesh = Source::Found(mesh);
         snapshot.probes = probes;
@@ -50,9 +56,18 @@ impl World {
     fn read_mesh(&self, scope: ProbeScope) -> (Mesh, Vec<Probe>) {
         let mut mesh = Mesh::default();
         let mut probes = Vec::new();
-        for (index, workload) in self.workloads.iter().enumerate() {
+        for workload in &self.workloads {
+            let bare = workload.pods.iter().filter(|pod| pod.is_bare).count();
+            if bare > 0 {
+                let WorkloadRef { namespace, kind, name } = workload.key.clone();
+                mesh.unmeshed.push(Unmeshed { namespace, kind, name, pods: count(bare) });
+            }
+            if bare > 0 && bare == workload.pods.len() {
+                continue;
+            }
+            let index = mesh.workloads.len();
             let mut groups: Vec<(BundleRef, Vec<&Pod>)> = Vec::new();
-            for pod in &workload.pods {
+            for pod in workload.pods.iter().filter(|pod| !pod.is_bare) {
                 let bundle = match workload.component {
                     Some(_) => BundleRef::ConfigMap,
                     None => BundleRef::Literal(literal(&mut mesh.bundles, &pod.anchors)),

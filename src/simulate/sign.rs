@@ -20,6 +20,14 @@ pub(super) struct Signer {
 #[error("the simulation cannot sign: {0}")]
 pub struct NotSigned(#[from] rcgen::Error);
 
+/// A webhook server's certificate to be.
+pub(super) struct Server<'a> {
+    pub(super) name: &'a str,
+    pub(super) names: &'a [String],
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+}
+
 /// A certificate authority to be.
 pub(super) struct Authority<'a> {
     pub(super) name: &'a str,
@@ -76,6 +84,18 @@ impl Signer {
         let above = rcgen::Issuer::from_ca_cert_der(&anchor.chain[0].der().into(), above)?;
         let certificate = self.authority(authority).signed_by(&key, &above)?;
         Ok(pair(&certificate, &key))
+    }
+
+    /// A webhook server's certificate with its key, signed by `above` or by itself.
+    pub(super) fn server(&mut self, server: &Server<'_>, above: Option<&IssuerPair>) -> Result<IssuerPair, NotSigned> {
+        let key = rcgen::KeyPair::generate()?;
+        let mut params = self.params(server.name, server.from, server.until);
+        params.subject_alt_names =
+            server.names.iter().filter_map(|name| name.as_str().try_into().ok()).map(rcgen::SanType::DnsName).collect();
+        let Some(above) = above else { return Ok(pair(&params.self_signed(&key)?, &key)) };
+        let signer = rcgen::KeyPair::from_pem(above.key.expose_secret())?;
+        let signer = rcgen::Issuer::from_ca_cert_der(&above.chain[0].der().into(), signer)?;
+        Ok(pair(&params.signed_by(&key, &signer)?, &key))
     }
 
     fn authority(&mut self, authority: &Authority<'_>) -> rcgen::CertificateParams {

@@ -21,6 +21,7 @@ impl World {
             let reloaded = self.reload();
             let certified = self.certify();
             let rolled = self.roll();
+            let reloaded = self.reload_servers() || reloaded;
             if reloaded || certified || rolled {
                 self.witness();
             } else {
@@ -39,6 +40,6 @@ impl World {
         let ends = self.pods().filter_map(|(_, pod)| pod.leaf.as_ref());
         // One second after a leaf's end its bearer is refused.
         let ends = ends.map(|leaf| Some(leaf.certificate.lifetime().not_after + SignedDuration::from_secs(1)));
-        of_pods.chain(ends).flatten().filter(|at| *at > now).min()
+        of_pods.chain(ends).chain([self.next_reload()]).flatten().filter(|at| *at > now).min()
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    mesh::{Obstacle, Rollout},
+    mesh::{Admission, Obstacle, Rollout},
     snapshot::WorkloadRef,
 };
 
@@ -74,7 +74,10 @@ impl World {
         let workload = &self.workloads[index];
         let wanted = usize::try_from(workload.wanted).unwrap_or(0);
         let coming = workload.pods.iter().any(|pod| pod.updated && !pod.is_ready(now));
-        let old = workload.pods.iter().position(|pod| !pod.updated);
+        // Of those that go, what is not ready goes first (kubernetes, pkg/controller/deployment/rolling.go,
+        // `cleanupUnhealthyReplicas`).
+        let unready = workload.pods.iter().position(|pod| !pod.updated && !pod.is_ready(now));
+        let old = unready.or_else(|| workload.pods.iter().position(|pod| !pod.updated));
         if coming || (old.is_none() && workload.pods.len() >= wanted) {
             return false;
         }
@@ -87,17 +90,27 @@ impl World {
                 if !surges {
                     self.start_pod(index);
                 }
+                true
             }
             _ => self.start_pod(index),
         }
-        true
     }
 
-    /// Starts a pod of the newest template.
-    pub(super) fn start_pod(&mut self, index: usize) {
+    /// Starts a pod of the newest template; whether one could be made.
+    pub(super) fn start_pod(&mut self, index: usize) -> bool {
         self.named += 1;
         let workload = &self.workloads[index];
         let never = self.faults.iter().any(|fault| *fault == Fault::NeverReady(workload.key.name.clone()));
+        let admitted = if workload.component.is_some() { None } else { Some(self.admit()) };
+        if matches!(admitted, Some(Admission::Refused(_))) {
+            return false;
+        }
+        let ready_at = (!never).then(|| self.now + START);
+        if matches!(admitted, Some(Admission::Bare)) {
+            let pod = Pod::bare(format!("{}-{}", workload.key.name, self.named), self.now, ready_at);
+            self.workloads[index].pods.push(pod);
+            return true;
+        }
         let anchors = match workload.component {
             // The control plane's own refer to the ConfigMap; others get the injector's copy of it.
             Some(_) => self.roots_now().value.clone(),
@@ -110,14 +123,18 @@ impl World {
             leaf: None,
             asks_at: self.now,
             controller: None,
-            ready_at: (!never).then(|| self.now + START),
+            ready_at,
             updated: true,
+            is_bare: false,
         };
+        let name = pod.name.clone();
         let is_identity = workload.component.as_deref() == Some("identity");
         self.workloads[index].pods.push(pod);
+        self.serve_from_start(index, &name);
         if is_identity {
             let at = self.workloads[index].pods.len() - 1;
             self.start_controller(index, at);
         }
+        true
     }
 }

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use crate::{
     mesh::{Concern, Copy, Holder, IssuerPair, Obstacle},
     pki::{Certificate, Fingerprint, verify},
-    snapshot::{IdentityEvent, Snapshot, WorkloadRef},
+    snapshot::{IdentityEvent, ServiceRef, Snapshot, WorkloadRef},
 };
 
 use super::{
     Fault,
     pod::{Leaf, Pod},
     sign::Signer,
+    webhooks::{Server, Uncalled},
     workload::{START, Workload},
 };
 
@@ -47,6 +48,12 @@ pub struct World {
     pub(super) writes: u32,
     /// Names that pods were given so far.
     pub(super) named: u32,
+    /// What the API server calls.
+    pub(super) servers: Vec<Server>,
+    /// The servers that it could call at some time.
+    pub(super) called: BTreeSet<ServiceRef>,
+    /// Those that it could not call at a later one.
+    pub(super) uncalled: Vec<Uncalled>,
 }
 
 /// An object's content, its version, and when it was last written.
@@ -193,6 +200,7 @@ impl World {
 
     /// Tries every pair of live proxies.
     pub(super) fn witness(&mut self) {
+        self.witness_calls();
         let now = self.now;
         let mut leads = std::mem::take(&mut self.leads);
         let live: Vec<(&WorkloadRef, &Pod)> =

@@ -1,8 +1,11 @@
+use std::fmt;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::pki::{Bundle, Certificate, KeyState};
 
-use super::{Meta, Source};
+use super::{Meta, Source, WorkloadRef};
 
 /// One webhook or aggregated API of Linkerd or an extension, with the certificate behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,8 +33,36 @@ pub struct Webhook {
     pub injects_ca_from: Option<String>,
     /// The Secret that its server mounts.
     pub secret: Source<TlsSecret>,
-    /// The chain that a pod behind the Service presented when asked.
+    /// The chain that a pod behind the Service presented when asked: of a pod that presents another than the Secret
+    /// holds, where there is one.
     pub served: Option<Result<Vec<Certificate>, String>>,
+    /// What each ready pod behind the Service presented when asked; empty where none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerPod>,
+}
+
+/// A ready pod behind a webhook's Service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerPod {
+    /// Its name; its namespace is the Service's.
+    pub name: String,
+    /// What replaces it when it goes.
+    pub workload: Option<WorkloadRef>,
+    /// The chain that it presented, or why it presented none.
+    pub chain: Result<Vec<Certificate>, String>,
+}
+
+/// A Service that the API server calls, and the port that it calls it on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRef {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Port.
+    pub port: u16,
 }
 
 /// Which kind of extension point.
@@ -67,11 +98,35 @@ pub struct TlsSecret {
     /// Whether that key is in SEC 1, which not every server reads.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub key_is_sec1: bool,
+    /// When its data was last written, by the object's managed fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
+    /// The field manager that wrote it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
 }
 
 impl Webhook {
     /// The name by which the API server verifies the served certificate.
     pub fn server_name(&self) -> String {
-        format!("{}.{}.svc", self.service, self.service_namespace)
+        self.of().server_name()
+    }
+
+    /// What the API server calls.
+    pub fn of(&self) -> ServiceRef {
+        ServiceRef { namespace: self.service_namespace.clone(), name: self.service.clone(), port: self.port }
+    }
+}
+
+impl ServiceRef {
+    /// The name by which the API server verifies what is served.
+    pub fn server_name(&self) -> String {
+        format!("{}.{}.svc", self.name, self.namespace)
+    }
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
     }
 }

@@ -14,6 +14,7 @@ mod step;
 mod tests;
 mod times;
 mod walk;
+mod webhook;
 
 use jiff::Timestamp;
 
@@ -63,6 +64,8 @@ pub fn line(event: &Event, at: Timestamp, begun: Timestamp, look: Look) -> Optio
         Event::Restarted(workload, took) => format!("  {workload} is new and ready after {} s", took.as_secs()),
         Event::Waiting(what) => format!("  waiting for {what}"),
         Event::Changed(object) => format!("  {object} was changed by somebody else: looking again"),
+        Event::MissedReload(service) => format!("  Service {service} does not reload its Secret: restarting it"),
+        Event::Called(shown) => format!("  called: {shown}"),
         Event::MissedUpdate => "  identity missed the new issuer: restarting it".to_owned(),
         Event::PutBack(issuer) => format!("  identity refused the new issuer: {} is back", issuer.short()),
         Event::Held(holds) => {

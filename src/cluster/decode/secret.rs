@@ -40,7 +40,15 @@ fn by_keys(secret: &Secret<'_>) -> IssuerScheme {
 pub fn tls(value: &Value) -> TlsSecret {
     let secret = Secret::new(value);
     let key_is_sec1 = secret.bytes("tls.key").is_some_and(|bytes| is_sec1(&bytes));
-    TlsSecret { meta: secret.meta(), chain: secret.pem("tls.crt"), key: secret.key("tls.key"), key_is_sec1 }
+    let written = secret.object.written(&["f:data"]);
+    TlsSecret {
+        meta: secret.meta(),
+        chain: secret.pem("tls.crt"),
+        key: secret.key("tls.key"),
+        key_is_sec1,
+        changed_at: written.map(|(at, _)| at),
+        changed_by: written.map(|(_, manager)| manager.to_owned()),
+    }
 }
 
 /// The certificates of a Secret that cert-manager or trust-manager works with.

@@ -69,6 +69,7 @@ fn service(
         injects_ca_from: injected.iter().find_map(|key| object.annotation(key)).map(str::to_owned),
         secret: Source::Missing,
         served: None,
+        servers: Vec::new(),
     })
 }
 

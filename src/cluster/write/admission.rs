@@ -37,7 +37,7 @@ impl LiveMesh {
     }
 
     /// Namespaces whose annotation enables injection, or `default` where there are none or they can't be listed.
-    async fn injected(&self) -> Result<Vec<String>, Fault> {
+    pub(super) async fn injected(&self) -> Result<Vec<String>, Fault> {
         let mut injected = Vec::new();
         let listed = self.cluster.list(Listing::all(NAMESPACES), |value| {
             if is_injected(value) && injected.len() < MOST_TRIED {

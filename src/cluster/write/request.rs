@@ -37,6 +37,8 @@ pub(super) enum Patch {
     Merge,
     /// Kubernetes' own, which merges lists by key.
     Strategic,
+    /// RFC 6902.
+    Json,
 }
 
 impl Place<'_> {
@@ -97,22 +99,35 @@ impl LiveMesh {
         body: &impl Serialize,
         mode: Mode,
     ) -> Result<Value, Fault> {
+        self.patch_at(place, "", patch, body, mode).await
+    }
+
+    /// The same with a subresource, such as `/status`.
+    pub(super) async fn patch_at(
+        &self,
+        place: Place<'_>,
+        sub: &str,
+        patch: Patch,
+        body: &impl Serialize,
+        mode: Mode,
+    ) -> Result<Value, Fault> {
         let kind = match patch {
             Patch::Merge => "application/merge-patch+json",
             Patch::Strategic => "application/strategic-merge-patch+json",
+            Patch::Json => "application/json-patch+json",
         };
         let mut bytes = Vec::with_capacity(ROOM);
         serde_json::to_writer(&mut bytes, body)
             .map_err(|error| Fault::Failed(format!("the change of {place} cannot be written: {error}")))?;
         let request = Request::builder()
             .method(Method::PATCH)
-            .uri(format!("{}?{}", place.path(), parameters(mode)))
+            .uri(format!("{}{sub}?{}", place.path(), parameters(mode)))
             .header(header::CONTENT_TYPE, kind)
             .body(bytes);
         self.ask(request).await.map_err(|error| self.fault(&error, place, "patch"))
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: http::Result<Request<Vec<u8>>>) -> kube::Result<T> {
+    pub(super) async fn ask<T: DeserializeOwned>(&self, request: http::Result<Request<Vec<u8>>>) -> kube::Result<T> {
         let request = request.map_err(kube::Error::HttpError)?;
         let text = Zeroizing::new(self.cluster.within(self.cluster.client().request_text(request)).await?);
         serde_json::from_str(&text).map_err(kube::Error::SerdeError)

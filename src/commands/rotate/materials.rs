@@ -14,8 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cli::BroughtIssuerArgs,
     error::Error,
+    execute::Keys as PrivateKeys,
     keyfile,
-    mesh::IssuerPair,
+    mesh::{IssuerPair, ServerPair},
     pki::{Certificate, Fingerprint, PrivateKey, TrustDomain, authority, verify},
     plan::{self, Goal, Materials, Outlook, Standing, Step, Target},
     snapshot::Snapshot,
@@ -66,6 +67,8 @@ pub(super) struct Lifetimes {
 pub(in crate::commands) struct Gathered {
     anchor: Option<Certificate>,
     issuer: Option<IssuerPair>,
+    /// New certificates of webhooks' servers.
+    servers: Vec<ServerPair>,
     /// A key that has to be written before anything depends on it.
     unwritten: Option<(PathBuf, PrivateKey)>,
     /// Anchors that stay in the bundle beside it.
@@ -121,7 +124,23 @@ impl Gathered {
         issuer: IssuerPair,
         kept: BTreeSet<Fingerprint>,
     ) -> Self {
-        Self { anchor, issuer: Some(issuer), unwritten: None, kept }
+        Self { anchor, issuer: Some(issuer), kept, ..Self::default() }
+    }
+
+    /// The same, with certificates for webhooks' servers as well.
+    #[must_use]
+    pub(in crate::commands) fn with_servers(self, servers: Vec<ServerPair>) -> Self {
+        Self { servers, ..self }
+    }
+
+    /// New certificates of webhooks' servers.
+    pub(in crate::commands) fn of_servers(servers: Vec<ServerPair>) -> Self {
+        Self { servers, ..Self::default() }
+    }
+
+    /// The keys for the executor.
+    pub(super) fn keys(&self) -> PrivateKeys<'_> {
+        PrivateKeys { issuer: self.issuer.as_ref(), servers: &self.servers }
     }
 
     /// The anchor that everything shall come from.

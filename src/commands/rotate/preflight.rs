@@ -30,7 +30,7 @@ pub(super) async fn verify(
     ui: &Ui,
 ) -> Result<Report, Error> {
     let _progress = ui.progress("verifying the plan");
-    let wanted = Wanted::of(outlook, snapshot, standing, gathered.issuer());
+    let wanted = Wanted::of(outlook, snapshot, standing, gathered.keys());
     let mut report = preflight::verify(mesh, &wanted).await?;
     if settings.common.run.dry_run {
         report.rows.extend(key(settings, gathered));

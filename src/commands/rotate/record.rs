@@ -16,7 +16,7 @@ use crate::{
     mesh::Mesh as _,
     plan::{Done, Outlook, Standing, Step},
     preflight::Report,
-    record::{Beginning, End, Outcome, Place, Record, command_line, position},
+    record::{Beginning, End, Operation, Outcome, Place, Record, command_line, position},
     snapshot::Snapshot,
     ui::{Ui, run as show},
 };
@@ -69,7 +69,8 @@ impl<'a> Recorder<'a> {
 
     /// The run has ended.
     pub(super) fn end(&mut self, at: Timestamp, ended: &Result<Done, Stop>) {
-        self.record.end(at, end(ended, &self.folder));
+        let is_renewal = self.record.operation == Operation::WebhookRenewal;
+        self.record.end(at, end(ended, &self.folder, is_renewal));
         self.keep();
     }
 
@@ -100,7 +101,7 @@ impl Watch for Recorder<'_> {
     }
 }
 
-fn end(ended: &Result<Done, Stop>, folder: &Path) -> End {
+fn end(ended: &Result<Done, Stop>, folder: &Path, is_renewal: bool) -> End {
     match ended {
         Ok(done) if done.trusting_old.is_empty() => End {
             result: Outcome::Done,
@@ -115,7 +116,8 @@ fn end(ended: &Result<Done, Stop>, folder: &Path) -> End {
             next: vec!["they drop it when their pods are replaced".to_owned()],
         },
         Err(stop) => {
-            let told = show::stopped(stop, show::Undo::Restore(folder));
+            let undo = if is_renewal { show::Undo::Nothing } else { show::Undo::Restore(folder) };
+            let told = show::stopped(stop, undo);
             End { result: Outcome::Stopped, what: told.what, evidence: told.evidence, next: told.hints }
         }
     }

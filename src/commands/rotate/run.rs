@@ -47,10 +47,12 @@ pub(super) async fn run<M: Mesh>(
     let mut told = Told::new(ui, begun, guide);
     let ended = loop {
         let mut watch = (&mut told, &mut recorder);
-        let running = Box::pin(execute::run(mesh, &request, gathered.issuer(), &options, &stopper, &mut watch));
+        let running = Box::pin(execute::run(mesh, &request, gathered.keys(), &options, &stopper, &mut watch));
         let Some(ended) = interrupts.guard(running, &stopper, ui).await else {
             told.end();
-            ui.say(&show::undo(&saved));
+            if settings.goal != Goal::Webhooks {
+                ui.say(&show::undo(&saved));
+            }
             return Ok(ExitStatus::Interrupted);
         };
         match ended {
@@ -84,7 +86,9 @@ pub(super) async fn run<M: Mesh>(
             ui.data(&format!("Done in {took}. These still trust more than the new anchor: {}.\n", names.join(", ")))?;
         }
         Err(stop) => {
-            ui.stopped_with(&stop, Undo::Restore(&saved));
+            // Both certificates are accepted until the end: there is nothing to undo.
+            let is_renewal = settings.goal == Goal::Webhooks;
+            ui.stopped_with(&stop, if is_renewal { Undo::Nothing } else { Undo::Restore(&saved) });
             let asked = matches!(stop, Stop::Asked);
             return Ok(if asked { ExitStatus::Interrupted } else { ExitStatus::Gate });
         }

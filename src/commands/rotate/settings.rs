@@ -13,7 +13,7 @@ use crate::{
     execute::Options,
     mesh::ProbeScope,
     pki::Fingerprint,
-    plan::{Goal, Request, Standing, Trim},
+    plan::{Goal, Request, Standing, Trim, webhooks::Renewal},
     ui::Ui,
 };
 
@@ -39,6 +39,8 @@ pub(in crate::commands) struct Settings {
     trim: Trim,
     /// Whether objects with another owner are written all the same, and what has to be committed there is told.
     pub(super) break_glass: bool,
+    /// Which webhook certificates are to be new.
+    renewal: Renewal,
     pub(super) common: RotateArgs,
     pub(super) connect: Connect,
     pub(super) now: Timestamp,
@@ -117,6 +119,33 @@ impl Settings {
         Self { place_is_open: !is_told, break_glass: arguments.break_glass, ..settings }
     }
 
+    /// The settings of `renew-webhooks`, which brings certificates of its own.
+    pub(in crate::commands) fn of_webhooks(run: RunArgs, force: bool, cluster: ClusterArgs, now: Timestamp) -> Self {
+        let mut settings = Self { goal: Goal::Webhooks, ..Self::of_restore(run, cluster, now) };
+        settings.common.force = force;
+        settings
+    }
+
+    /// Sets what is to be renewed, once that is decided.
+    pub(in crate::commands) fn set_renewal(&mut self, renewal: Renewal) {
+        self.renewal = renewal;
+    }
+
+    /// Whether nobody is asked.
+    pub(in crate::commands) fn is_unattended(&self) -> bool {
+        self.common.run.yes
+    }
+
+    /// Whether nothing is changed.
+    pub(in crate::commands) fn is_dry_run(&self) -> bool {
+        self.common.run.dry_run
+    }
+
+    /// How long a workload may take to get ready with its new pods.
+    pub(in crate::commands) fn rollout_deadline(&self) -> std::time::Duration {
+        self.common.run.rollout_timeout
+    }
+
     fn of(goal: Goal, keys: Keys, anchor: Option<LifetimeArg>, common: RotateArgs, now: Timestamp) -> Self {
         // A certificate holds whole seconds.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
@@ -131,6 +160,7 @@ impl Settings {
             lifetimes,
             trim: Trim::Now,
             break_glass: false,
+            renewal: Renewal::default(),
             connect: connect(&common.cluster),
             common,
             now,
@@ -196,6 +226,7 @@ impl Settings {
             force: self.common.force,
             accept_refusals: self.common.run.accept_refusals,
             keep: &self.keep() | gathered.kept(),
+            renewal: self.renewal.clone(),
             ..Request::new(self.goal, gathered.materials())
         }
     }

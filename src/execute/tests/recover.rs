@@ -256,10 +256,14 @@ impl Fall {
         alone.pass(until);
         let (working, untouched) = (down.working(), alone.working());
         if let Some(lost) = untouched.difference(&working).next() {
-            return Err(format!("{lost:?} would work a day later if nothing had been done; ended as {ended:?}, {:?}", log.steps));
+            return Err(format!(
+                "{lost:?} would work a day later if nothing had been done; ended as {ended:?}, {:?}",
+                log.steps
+            ));
         }
         let is_bare = |workload: &WorkloadRef| self.is(workload, |number| self.bare.contains(&number));
-        let missing = down.pairs().into_iter().find(|pair| !working.contains(pair) && !is_bare(&pair.0) && !is_bare(&pair.1));
+        let missing =
+            down.pairs().into_iter().find(|pair| !working.contains(pair) && !is_bare(&pair.0) && !is_bare(&pair.1));
         match (ended, missing) {
             (Ok(_), Some(missing)) => Err(format!("{missing:?} does not work, steps {:?}", log.steps)),
             _ => Ok(()),

@@ -92,6 +92,18 @@ impl Authority {
         Ok(Self { chain: vec![anchor], key })
     }
 
+    /// An authority for webhooks' servers that was brought: one certificate in PEM, and its key.
+    ///
+    /// # Errors
+    /// Why it cannot sign them.
+    pub fn accept_server_authority(pem: &str, key: PrivateKey, now: Timestamp) -> Result<Self, Unfit> {
+        let chain = certificates(pem)?;
+        let [authority] = chain.as_slice() else { return Err(Unfit::NotOne(chain.len())) };
+        fits(authority, now)?;
+        belongs(authority, &key)?;
+        Ok(Self { chain, key })
+    }
+
     /// An identity issuer that was brought, or whose request was signed elsewhere: its certificate in PEM, then those
     /// between it and the anchor, and its key. It is tried: identity must load it under `anchors`, and proxies that
     /// trust them must take a leaf that it signs.
@@ -158,6 +170,16 @@ fn certificates(pem: &str) -> Result<Vec<Certificate>, Unfit> {
         return Err(Unfit::Broken { line, what });
     }
     if bundle.certificates.is_empty() { Err(Unfit::NoCertificate) } else { Ok(bundle.certificates) }
+}
+
+/// A webhook server's certificate that was brought, with what stands between it and its authority, and its key.
+///
+/// # Errors
+/// When there is none, or the key belongs to another.
+pub fn server(pem: &str, key: &PrivateKey) -> Result<Vec<Certificate>, Unfit> {
+    let chain = certificates(pem)?;
+    belongs(&chain[0], key)?;
+    Ok(chain)
 }
 
 /// A trust anchor that was brought without its key: one certificate in PEM.

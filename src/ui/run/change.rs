@@ -14,7 +14,9 @@ use crate::{
     },
 };
 
-const KEY: &str = "(a private key, not shown)";
+use super::webhook;
+
+pub(super) const KEY: &str = "(a private key, not shown)";
 
 /// The objects that `step` writes; of `at_once` workloads at once.
 pub(super) fn change(step: &Step, seen: &Looked, at_once: usize, look: Look) -> String {
@@ -45,6 +47,7 @@ pub(super) fn change(step: &Step, seen: &Looked, at_once: usize, look: Look) -> 
             }
             out
         }
+        Step::Webhook(act) => webhook::changed(act, look),
         Step::AwaitLeafs { .. } => comment("Nothing is written. Read are the leafs that the proxies present.", look),
     }
 }
@@ -90,12 +93,12 @@ fn copied(copy: Copy, seen: &Looked, look: Look) -> String {
     out
 }
 
-fn object(kind: &str, name: &str, namespace: &str) -> String {
+pub(super) fn object(kind: &str, name: &str, namespace: &str) -> String {
     format!("apiVersion: v1\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: {}\n", clean(namespace))
 }
 
 /// Certificates under a key, with their names and fingerprints above it.
-fn pem(indent: &str, key: &str, certificates: &[Certificate], look: Look) -> String {
+pub(super) fn pem(indent: &str, key: &str, certificates: &[Certificate], look: Look) -> String {
     let mut out = String::new();
     for one in certificates {
         let end = one.lifetime().not_after.strftime("%Y-%m-%d");
@@ -110,7 +113,7 @@ fn pem(indent: &str, key: &str, certificates: &[Certificate], look: Look) -> Str
     out
 }
 
-fn comment(text: &str, look: Look) -> String {
+pub(super) fn comment(text: &str, look: Look) -> String {
     let lines = hang("# ", "# ", text, look.text_width());
     lines.join("\n") + "\n"
 }

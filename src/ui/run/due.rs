@@ -17,7 +17,7 @@ pub fn due(due: &Due, at: Timestamp, look: Look) -> String {
 /// The same in one line.
 pub fn due_sentence(due: &Due, at: Timestamp) -> String {
     match due {
-        Due::Finish { goal: Goal::Anchor | Goal::Back | Goal::Recover, towards } => {
+        Due::Finish { goal: Goal::Anchor | Goal::Back | Goal::Recover | Goal::Webhooks, towards } => {
             format!("A rotation to anchor {} is under way. It is finished first.", named(towards))
         }
         Due::Finish { goal: Goal::Issuer, towards } => {
@@ -42,7 +42,7 @@ pub fn due_sentence(due: &Due, at: Timestamp) -> String {
             named(issuer),
             end(issuer, at)
         ),
-        Due::Rotate { goal: Goal::Anchor | Goal::Back | Goal::Recover, why: Cause::Asked } => {
+        Due::Rotate { goal: Goal::Anchor | Goal::Back | Goal::Recover | Goal::Webhooks, why: Cause::Asked } => {
             "The trust anchor is replaced because that was asked for, and the issuer with it.".to_owned()
         }
         Due::Rotate { goal: Goal::Issuer, why: Cause::Asked } => {
@@ -66,6 +66,7 @@ fn layer(goal: Goal) -> &'static str {
     match goal {
         Goal::Anchor | Goal::Back | Goal::Recover => "trust anchor",
         Goal::Issuer => "identity issuer",
+        Goal::Webhooks => "webhook certificates",
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     progress,
     step::{stage, title},
     walk::Walk,
+    webhook,
 };
 
 /// A step in a few lines: what, why now, what could go wrong and what then, how long.
@@ -118,6 +119,7 @@ fn why(step: &Step, walk: &Walk) -> String {
             "A proxy asks for a new leaf when 70 % of the old one's life is over. It comes from the new issuer, and no \
              pod has to be restarted for it."
         }
+        Step::Webhook(act) => webhook::why(act),
     };
     text.to_owned()
 }
@@ -150,6 +152,7 @@ fn risk(step: &Step) -> &'static str {
             "A proxy that gets no leaf keeps the one it has until that ends. The run looks every 5 min and can be \
              stopped and run again at any time."
         }
+        Step::Webhook(act) => webhook::risk(act),
     }
 }
 
@@ -159,6 +162,7 @@ fn time(step: &Step, walk: &Walk) -> String {
         Step::AwaitIssuer { .. } => "5 to 10 s as a rule".to_owned(),
         Step::AwaitLinked { .. } => "as long as a rotation there takes".to_owned(),
         Step::AwaitLeafs { .. } => "up to 17 h".to_owned(),
+        Step::Webhook(act) => webhook::time(act).to_owned(),
         Step::Restart { workloads, .. } => match walk.times().restart(workloads) {
             Some(time) => format!("about {}, by the restarts so far", short(time)),
             None if workloads.len() == 1 => "10 s to a minute as a rule".to_owned(),

@@ -28,7 +28,7 @@ struct Part {
 
 /// The target, and a line of bars for the mesh and for each of its namespaces.
 pub(super) fn bars(walk: &Walk, look: Look) -> Vec<String> {
-    let Some(seen) = walk.seen() else { return Vec::new() };
+    let Some(seen) = walk.seen().filter(|seen| seen.reach.goal != Goal::Webhooks) else { return Vec::new() };
     // The terminal's last column stays free: some break the line there.
     let width = look.text_width() - 1;
     let parts = parts(seen, walk.is_trimming());
@@ -70,11 +70,11 @@ pub(super) fn present(walk: &Walk, look: Look) -> String {
 
 /// How far the whole mesh is, in a few words.
 pub(super) fn sentence(walk: &Walk) -> Option<String> {
-    let seen = walk.seen()?;
+    let seen = walk.seen().filter(|seen| seen.reach.goal != Goal::Webhooks)?;
     let whole = parts(seen, walk.is_trimming()).into_iter().next()?;
     let first = match seen.reach.goal {
         Goal::Anchor | Goal::Back | Goal::Recover => format!("{} {}/{}, ", head(walk), whole.first, whole.all),
-        Goal::Issuer => String::new(),
+        Goal::Issuer | Goal::Webhooks => String::new(),
     };
     Some(format!("{first}leafs moved {}/{}", whole.moved, whole.all))
 }
@@ -86,7 +86,7 @@ fn head(walk: &Walk) -> &'static str {
 fn target(seen: &Looked) -> String {
     let (what, certificate) = match seen.reach.goal {
         Goal::Anchor | Goal::Back | Goal::Recover => ("to anchor", &seen.reach.anchor),
-        Goal::Issuer => ("to issuer", &seen.reach.issuer),
+        Goal::Issuer | Goal::Webhooks => ("to issuer", &seen.reach.issuer),
     };
     certificate
         .as_ref()

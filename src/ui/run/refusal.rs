@@ -48,6 +48,19 @@ pub fn stopped(stop: &Stop, undo: Undo<'_>) -> Told {
             vec!["mend the workload, then run the same command again: it goes on where the mesh is".to_owned()],
         ),
         Stop::IssuerRefused { put_back } => issuer_refused(*put_back),
+        Stop::NotServed { service, pods } => {
+            let still = "the API server still accepts what they serve: every caBundle verifies it".to_owned();
+            let log = format!("look at these pods in namespace {} and at their log", service.namespace);
+            (pods.iter().cloned().chain([still]).collect(), vec![log, AGAIN.to_owned()])
+        }
+        Stop::NotCalled { why, .. } => {
+            let whole = "nothing was taken from its caBundle since it was last called".to_owned();
+            (vec![why.clone(), whole], vec!["`check` says what else is wrong with it".to_owned(), AGAIN.to_owned()])
+        }
+        Stop::NotRenewed { said, .. } => (
+            said.clone(),
+            vec!["`kubectl describe` the Certificate and its CertificateRequest".to_owned(), AGAIN.to_owned()],
+        ),
         _ => (Vec::new(), vec![AGAIN.to_owned()]),
     };
     if let Undo::Restore(folder) = undo {

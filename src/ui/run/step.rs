@@ -5,6 +5,8 @@ use crate::{
     snapshot::WorkloadRef,
 };
 
+use super::webhook;
+
 /// The stage that a step belongs to.
 pub(super) fn stage(step: &Step) -> &'static str {
     match step {
@@ -13,6 +15,7 @@ pub(super) fn stage(step: &Step) -> &'static str {
         Step::Issuer { .. } | Step::AwaitIssuer { .. } => "swap",
         Step::AwaitLinked { .. } => "gate",
         Step::AwaitLeafs { .. } => "refresh",
+        Step::Webhook(act) => act.word(),
     }
 }
 
@@ -45,6 +48,7 @@ pub fn title(step: &Step) -> String {
         Step::AwaitLeafs { workloads } => {
             format!("wait until the proxies of {} have renewed their leafs", names(workloads))
         }
+        Step::Webhook(act) => webhook::title(act),
     }
 }
 
@@ -59,6 +63,7 @@ pub(super) fn brief(step: &Step, done: usize) -> String {
         Step::Restart { workloads, .. } => format!("restart workloads, {done} of {}", workloads.len()),
         Step::AwaitLinked { lacks, .. } => format!("wait for {}", clusters(lacks)),
         Step::AwaitLeafs { workloads } => format!("wait for the leafs of {} workloads", workloads.len()),
+        Step::Webhook(act) => webhook::brief(act),
     }
 }
 

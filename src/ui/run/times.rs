@@ -5,12 +5,17 @@ use std::{
     time::Duration,
 };
 
-use crate::{plan::Step, snapshot::WorkloadRef};
+use crate::{
+    plan::{Step, webhooks::Act},
+    snapshot::WorkloadRef,
+};
 
 /// A write, with the look at the mesh before it.
 const WRITE: Duration = Duration::from_secs(1);
 /// Until identity has loaded a changed Secret.
 const ISSUER: Duration = Duration::from_secs(10);
+/// Until the kubelet has brought a changed Secret to every pod, as a rule.
+const SERVED: Duration = Duration::from_mins(1);
 /// Until every leaf has renewed itself: 70 % of 24 h.
 const LEAFS: Duration = Duration::from_hours(17);
 
@@ -61,6 +66,7 @@ impl Times {
             Step::TrustRoots { .. } | Step::Copy(_) | Step::Issuer { .. } => Some(WRITE),
             Step::AwaitIssuer { .. } => Some(ISSUER),
             Step::AwaitLeafs { .. } => Some(LEAFS),
+            Step::Webhook(act) => Some(if matches!(**act, Act::AwaitServed { .. }) { SERVED } else { WRITE }),
             // Whoever sees to it takes their own time.
             Step::AwaitLinked { .. } => None,
             Step::Restart { workloads, .. } => {

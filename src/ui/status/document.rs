@@ -218,6 +218,7 @@ fn ahead(answer: &Answer<'_>) -> Ahead {
             Step::Restart { workloads, .. } => ("restart", workloads.clone()),
             Step::AwaitLinked { .. } => ("await-linked", Vec::new()),
             Step::AwaitLeafs { workloads } => ("await-leafs", workloads.clone()),
+            Step::Webhook(act) => (act.word(), Vec::new()),
         },
         Next::Hold(holds) => ("operator", holds.iter().map(|hold| hold.workload.clone()).collect()),
         Next::Done(done) if done.trusting_old.is_empty() => ("none", Vec::new()),

@@ -23,7 +23,10 @@ pub(in crate::commands) fn remedy(
 ) -> Result<Gathered, Error> {
     let make = Make { settings, trust_domain: trust_domain(snapshot)?, ui };
     let (keys, need) = (&settings.keys, plan::need(standing));
-    if let Need::Nothing(anchor) = &need {
+    let is_needless = keys.anchor_key.is_none() && keys.issuer.is_none();
+    if let Need::Nothing(anchor) = &need
+        && is_needless
+    {
         return Ok(Gathered::towards(anchor));
     }
     let brought = keys.anchor_cert.as_deref().map(certificates).transpose()?.unwrap_or_default();
@@ -32,7 +35,7 @@ pub(in crate::commands) fn remedy(
         return under_any(&make, &known, |anchor| make.accept(file, key, anchor));
     }
     if let Some(file) = &keys.anchor_key {
-        return by_key(&make, &known, file.read(ui)?, &file.file);
+        return by_key(&make, &known, &need, (file.read(ui)?, &file.file));
     }
     if let Some(written) = keys.written(ui)? {
         let is_its = |anchor: &&Certificate| anchor.public_key() == written.key.public_key();
@@ -48,11 +51,20 @@ pub(in crate::commands) fn remedy(
 }
 
 /// An issuer under the anchor that a key belongs to; where that anchor has ended, it is signed anew first.
-fn by_key(make: &Make<'_>, known: &[Certificate], key: PrivateKey, file: &Path) -> Result<Gathered, Error> {
+fn by_key(
+    make: &Make<'_>,
+    known: &[Certificate],
+    need: &Need,
+    (key, file): (PrivateKey, &Path),
+) -> Result<Gathered, Error> {
     let its = known.iter().filter(|anchor| anchor.public_key() == key.public_key());
     let Some(anchor) = its.max_by_key(|anchor| anchor.lifetime().not_after) else {
         return Err(Error::NoAnchorFor(file.to_owned()));
     };
+    // The issuer that is there comes from it, so another would only be one more.
+    if *need == Need::Nothing(anchor.clone()) {
+        return Ok(Gathered::towards(anchor));
+    }
     if anchor.lifetime().has_ended(make.settings.now) {
         return make.renewed(anchor, key);
     }

@@ -20,7 +20,7 @@ pub(in crate::commands) fn request(settings: &Settings, snapshot: &Snapshot) -> 
     keyfile::write_certificates(csr, &request)?;
     let (who, verb) = match settings.goal {
         Goal::Anchor => ("the new anchor", "rotate-anchor --anchor-cert ANCHOR"),
-        Goal::Issuer | Goal::Back | Goal::Recover => ("the present anchor", "rotate-issuer"),
+        Goal::Issuer | Goal::Back | Goal::Recover | Goal::Webhooks => ("the present anchor", "rotate-issuer"),
     };
     Ok(Some(format!(
         "The request is in {csr}, its key in {key}.\nHave it signed by {who} as a certificate authority with path length 0, then:\n  \
