@@ -48,6 +48,7 @@ enum Model {
 
 /// What a rehearsal needs to know.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Settings {
     goal: Goal,
     model: Model,

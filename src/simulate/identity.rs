@@ -127,19 +127,15 @@ impl World {
         });
         let pod = &mut self.workloads[index].pods[at];
         let accepted = leaf.filter(|leaf| verify::issuer_as_proxy(&leaf.chain, &pod.anchors, now).is_ok());
-        match accepted {
-            Some(leaf) => {
-                // linkerd2-proxy, linkerd/proxy/identity-client/src/certify.rs: at 70 % of what is left, but not at once.
-                let left = leaf.certificate.lifetime().left(now);
-                pod.asks_at = now + (left / 10 * 7).max(RETRY);
-                pod.leaf = Some(leaf);
-                true
-            }
-            None => {
-                pod.asks_at = now + RETRY;
-                false
-            }
-        }
+        let Some(leaf) = accepted else {
+            pod.asks_at = now + RETRY;
+            return false;
+        };
+        // linkerd2-proxy, linkerd/proxy/identity-client/src/certify.rs: at 70 % of what is left, but not at once.
+        let left = leaf.certificate.lifetime().left(now);
+        pod.asks_at = now + (left / 10 * 7).max(RETRY);
+        pod.leaf = Some(leaf);
+        true
     }
 
     /// The anchors that the injector writes into new pods: its mounted copy, as old as the mount may be.

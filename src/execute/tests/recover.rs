@@ -197,7 +197,7 @@ fn falls() -> impl Strategy<Value = Fall> {
 }
 
 impl Fall {
-    fn is(&self, workload: &WorkloadRef, of: impl Fn(usize) -> bool) -> bool {
+    fn is(workload: &WorkloadRef, of: impl Fn(usize) -> bool) -> bool {
         workload.name.strip_prefix('w').and_then(|number| number.parse().ok()).is_some_and(of)
     }
 
@@ -208,7 +208,7 @@ impl Fall {
     /// Two worlds in which the same has happened.
     fn worlds(&self) -> (World, World) {
         let mut world = World::of(&mesh(&self.case), &[]).unwrap();
-        world.bind(|workload| self.is(workload, |number| self.bare.contains(&number)));
+        world.bind(|workload| Self::is(workload, |number| self.bare.contains(&number)));
         world.break_by(self.broken).unwrap();
         world.pass(SignedDuration::from_hours(self.hours));
         let twin = world.twin().unwrap();
@@ -240,9 +240,8 @@ impl Fall {
         let down = Down::with(simulation, self.has_keys);
         let (ended, log) = down.recover();
         let is_stated = match &ended {
-            Ok(_) => true,
-            Err(Stop::Rollout { workload, .. }) => self.is(workload, |number| Some(number) == self.never_ready()),
-            Err(Stop::Refused(_) | Stop::Held(_)) => true,
+            Err(Stop::Rollout { workload, .. }) => Self::is(workload, |number| Some(number) == self.never_ready()),
+            Ok(_) | Err(Stop::Refused(_) | Stop::Held(_)) => true,
             // It cannot be seen whether a restart brought it back.
             Err(Stop::NoEffect(_)) => self.case.unseen.is_some(),
             Err(_) => false,
@@ -261,7 +260,7 @@ impl Fall {
                 log.steps
             ));
         }
-        let is_bare = |workload: &WorkloadRef| self.is(workload, |number| self.bare.contains(&number));
+        let is_bare = |workload: &WorkloadRef| Self::is(workload, |number| self.bare.contains(&number));
         let missing =
             down.pairs().into_iter().find(|pair| !working.contains(pair) && !is_bare(&pair.0) && !is_bare(&pair.1));
         match (ended, missing) {
