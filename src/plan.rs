@@ -34,7 +34,7 @@ pub use due::{Cause, Due, due};
 pub use gate::{Pair, gate, working_pairs};
 pub use linked::{Evidence, Lack, Linked};
 pub use outlook::{Outlook, Wait, outlook};
-pub use owned::{owned, takes_values};
+pub use owned::{certificates_to_renew, owned, takes_values};
 pub use progress::{Count, Position, Progress, progress};
 pub use reach::{PartyReach, Reach};
 pub use request::{Goal, Materials, Request, Trim};

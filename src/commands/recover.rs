@@ -1,5 +1,7 @@
 //! `recover-expired`: what has brought the mesh down, and the shortest safe way back.
 
+mod by_owner;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     plan::{self, Need, Refusal, webhooks::Keeper},
     ui::{
         Ui,
-        recover::{Chart, fits},
+        recover::{fits, way, without_key, wrong},
     },
 };
 
@@ -58,9 +60,16 @@ pub(super) async fn recover(mut settings: Settings, ui: &Ui) -> Result<ExitStatu
         ui.data(&fits(&look.standing, &report, ui.stdout()))?;
         return Ok(ExitStatus::Fine);
     }
-    let need = plan::need(&look.standing);
-    let chart = Chart { report: &report, standing: &look.standing, need: &need };
-    ui.data(&chart.wrong(ui.stdout()))?;
+    ui.data(&wrong(&report, &look.standing, ui.stdout()))?;
+    let look = if settings.run.leaves_to_owner(&look.snapshot) {
+        settings.run.leave_to_owner();
+        match interrupts.or(Box::pin(by_owner::renew(&settings, look, ui))).await? {
+            Ok(look) => look,
+            Err(ended) => return Ok(ended),
+        }
+    } else {
+        look
+    };
     if let Some(refusal) = rotate::refused_beforehand(&settings.run, &look, ui) {
         let is_owned = matches!(refusal, Refusal::Owned { .. });
         ui.stopped(&Stop::Refused(Box::new(refusal)));
@@ -73,8 +82,9 @@ pub(super) async fn recover(mut settings: Settings, ui: &Ui) -> Result<ExitStatu
         ui.data(&text)?;
         return Ok(ExitStatus::Fine);
     }
+    let need = plan::need(&look.standing);
     let gathered = gather(&mut settings, &look, &need, ui)?.with_servers(servers(&mut settings, &look)?);
-    ui.data(&chart.way(gathered.anchor(), settings.run.at_once(), ui.stdout()))?;
+    ui.data(&way(&look.standing, &need, gathered.anchor(), settings.run.at_once(), ui.stdout()))?;
     rotate::carry_out(&settings.run, &look, gathered, &mut interrupts, ui).await
 }
 
@@ -87,7 +97,7 @@ async fn look(settings: &Settings, ui: &Ui) -> Result<Look, Error> {
 fn gather(settings: &mut Settings, look: &Look, need: &Need, ui: &Ui) -> Result<Gathered, Error> {
     match rotate::remedy(&settings.run, &look.snapshot, &look.standing, ui) {
         Err(Error::NoRemedy(_)) if settings.run.may_ask(ui) => {
-            ui.say(&crate::ui::recover::without_key(need));
+            ui.say(&without_key(need));
             settings.run.ask_for_place(ui)?;
             rotate::remedy(&settings.run, &look.snapshot, &look.standing, ui)
         }

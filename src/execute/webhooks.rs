@@ -71,8 +71,8 @@ pub(super) fn write_of(act: &Act, snapshot: &Snapshot, keys: Keys<'_>) -> Option
             let against = held.meta.resource_version.clone();
             Some(Write::Server { namespace: namespace.clone(), name: name.clone(), pair, against })
         }
-        Act::Ask { of, certificate: (namespace, name) } => {
-            Some(Write::Renewal { namespace: namespace.clone(), name: name.clone(), of: of.clone() })
+        Act::Ask { certificate: (namespace, name), .. } => {
+            Some(Write::Renewal { namespace: namespace.clone(), name: name.clone() })
         }
         Act::AwaitServed { .. } | Act::AwaitRenewed { .. } | Act::Prove { .. } => None,
     }

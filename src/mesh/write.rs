@@ -80,8 +80,6 @@ pub enum Write {
         namespace: String,
         /// Its name.
         name: String,
-        /// The server that its Secret is for.
-        of: ServiceRef,
     },
 }
 

@@ -7,10 +7,10 @@
 use crate::pki::{Bundle, Certificate, verify};
 
 use super::{
-    Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Why,
-    ailment::{known_anchors, living, signs},
+    Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Trusts, Why,
+    ailment::{living, signs},
     steps::{copies, round},
-    webhooks,
+    webhooks::{self, Act},
 };
 
 /// The next step towards the anchor of the materials.
@@ -22,7 +22,13 @@ pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Ref
     if let Some(next) = webhooks::in_the_way(standing, request) {
         return next;
     }
-    if let Some(step) = roots(standing, anchor) {
+    if request.owned && !(standing.roots.contains(anchor) && standing.roots_load) {
+        return Err(Refusal::Unfit(format!(
+            "the trust roots do not hold `{}`, and their owner writes them",
+            anchor.name()
+        )));
+    }
+    if let Some(step) = roots(standing, anchor).filter(|_| !request.owned) {
         return Ok(Next::Do(step));
     }
     if !is_in(standing, request, anchor) {
@@ -33,13 +39,19 @@ pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Ref
     if let Some(next) = identity(standing, anchor).or_else(|| mend(standing, anchor, Party::is_control_plane)) {
         return Ok(next);
     }
-    if let Some(next) = webhooks::finish(standing, request) {
-        return next;
+    let finish = webhooks::finish(standing, request);
+    // That new pods get a proxy is proven before they are made; what is trimmed is in nobody's way.
+    if let Some(next) = finish.as_ref().filter(|next| !next.as_ref().is_ok_and(trims_webhooks)) {
+        return next.clone();
     }
-    let next = mend(standing, anchor, |_| true)
-        .or_else(|| copies(standing).map(Next::Do))
-        .or_else(|| trim(standing, request, anchor));
-    Ok(next.unwrap_or_else(|| Next::Done(Done::default())))
+    let own = |standing| copies(standing).map(Next::Do).or_else(|| trim(standing, request, anchor));
+    let next = mend(standing, anchor, |_| true).map(Ok).or(finish);
+    let next = next.or_else(|| own(standing).filter(|_| !request.owned).map(Ok));
+    next.unwrap_or_else(|| Ok(Next::Done(Done::default())))
+}
+
+fn trims_webhooks(next: &Next) -> bool {
+    matches!(next, Next::Do(Step::Webhook(act)) if matches!(**act, Act::Bundle { trims: true, .. }))
 }
 
 /// What of this mesh nobody can bring back by a restart.
@@ -49,16 +61,18 @@ pub(super) fn left(standing: &Standing, anchor: &Certificate) -> Vec<Hold> {
     lost.filter_map(hold).collect()
 }
 
-/// 1. The trust roots hold the anchor, and every other that a living leaf comes from or that has not ended. One that has
-///    ended and proves nothing goes at once: so nothing has to be restarted a second time to drop it.
+/// 1. The trust roots hold the anchor, and of the others that they hold those that a living leaf comes from, or that have
+///    not ended as long as identity signs. One that proves nothing any more goes at once: so nothing is restarted a second
+///    time to drop it. None is put back beside the anchor: who has to be restarted refuses what comes from the anchor until
+///    then, whatever new pods trust.
 fn roots(standing: &Standing, anchor: &Certificate) -> Option<Step> {
     let living = living(standing);
     let accepts = |anchor: &Certificate, chain: &[Certificate]| {
         verify::issuer_as_proxy(chain, std::slice::from_ref(anchor), standing.at).is_ok()
     };
     let proves = |one: &Certificate| living.iter().any(|chain| accepts(one, chain) && !accepts(anchor, chain));
-    let is_good = |one: &Certificate| !one.lifetime().has_ended(standing.at) && standing.roots.contains(one);
-    let kept = known_anchors(standing).into_iter().filter(|one| is_good(one) || proves(one));
+    let may_prove = |one: &Certificate| signs(standing) && !one.lifetime().has_ended(standing.at);
+    let kept = standing.roots.iter().filter(|one| may_prove(one) || proves(one));
     let anchors = Bundle::of(kept.chain([anchor]).cloned()).each_once();
     let same = anchors.len() == standing.roots.len() && anchors.iter().all(|one| standing.roots.contains(one));
     (!(same && standing.roots_load)).then_some(Step::TrustRoots { anchors, why: Why::Extend })
@@ -95,22 +109,21 @@ fn mend(standing: &Standing, anchor: &Certificate, these: impl Fn(&Party) -> boo
     round(standing, Why::Mend, is_to_restart)
 }
 
-/// 5. Other anchors go, unless somebody outside may need them, and so do what trusts them.
+/// 5. Other anchors go, unless somebody outside may need them, and what trusts them is restarted. What could not be
+///    restarted until here is refused by all others, or refuses them, whether its anchor is trusted or not.
 fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<Next> {
     let is_answered =
         standing.outside.iter().all(|name| request.answered_for.contains(name)) && standing.linked.is_empty();
-    let lost = living(standing);
-    // What could not be restarted still lives by the anchor that it comes from.
-    let proves =
-        |one: &Certificate| lost.iter().any(|chain| !verify::leads_to(chain, anchor) && verify::leads_to(chain, one));
-    let kept =
-        |one: &&Certificate| *one == anchor || request.keep.contains(&one.fingerprint()) || !is_answered || proves(one);
+    let kept = |one: &&Certificate| *one == anchor || request.keep.contains(&one.fingerprint()) || !is_answered;
     let anchors: Vec<Certificate> = standing.roots.iter().filter(kept).cloned().collect();
     if anchors.len() != standing.roots.len() {
         return Some(Next::Do(Step::TrustRoots { anchors, why: Why::Trim }));
     }
-    let more = |party: &Party| party.obstacle.is_none() && !party.trusts_just(&standing.roots);
-    round(standing, Why::Trim, more)
+    let is_other = |trusts: &Trusts| match trusts {
+        Trusts::Anchors(own) => own.iter().any(|one| !standing.roots.contains(one)),
+        Trusts::Unseen => false,
+    };
+    round(standing, Why::Trim, |party| party.obstacle.is_none() && party.trusts.iter().any(is_other))
 }
 
 /// Whether a workload has no leaf that is good under the anchor, or does not trust it. A leaf of another issuer that is

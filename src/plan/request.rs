@@ -9,6 +9,7 @@ use super::{Selection, webhooks::Renewal};
 
 /// What an operator wants.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Request {
     /// Which certificate is to be another.
     pub goal: Goal,
@@ -26,6 +27,9 @@ pub struct Request {
     pub selection: Selection,
     /// Verifiers outside the cluster that the operator answers for, by name.
     pub answered_for: BTreeSet<String>,
+    /// The trust roots and the issuer are written by somebody else, who is not waited for: only what follows from them is
+    /// done.
+    pub owned: bool,
     /// Rotate although what is there is new.
     pub force: bool,
     /// Where pairs refuse each other already, go on although more do until the last of them has been restarted.
@@ -81,6 +85,7 @@ impl Request {
             leave: BTreeSet::new(),
             selection: Selection::default(),
             answered_for: BTreeSet::new(),
+            owned: false,
             force: false,
             accept_refusals: false,
             renewal: Renewal::default(),

@@ -19,93 +19,75 @@ const CONTROL_PLANE: SignedDuration = SignedDuration::from_secs(8);
 /// Until some workloads that are restarted at once are ready, as a rule.
 const BATCH: SignedDuration = SignedDuration::from_secs(20);
 
-/// What there is to say of a mesh that has come to a stop.
-#[derive(Clone, Copy, Debug)]
-pub struct Chart<'a> {
-    /// What `check` says.
-    pub report: &'a Report,
-    /// Where it stands.
-    pub standing: &'a Standing,
-    /// What it takes.
-    pub need: &'a Need,
+/// What is wrong with a mesh, with what shows it, and what of it still works.
+pub fn wrong(report: &Report, standing: &Standing, look: Look) -> String {
+    let mut out = look.paint(Tone::Strong, "What is wrong") + "\n";
+    let grave = report.findings.iter().filter(|finding| is_grave(finding));
+    for finding in grave {
+        let lines = wrap(&format!("  {} ", finding.code), &finding.summary, look.text_width());
+        let evidence = finding.evidence.iter().take(FEW);
+        let evidence = evidence.flat_map(|line| wrap("    - ", line, look.text_width()));
+        for line in lines.into_iter().chain(evidence) {
+            out += &line;
+            out.push('\n');
+        }
+    }
+    out + "\n" + &paragraph("What still works", &works(standing), look)
 }
 
-impl Chart<'_> {
-    /// What is wrong, with what shows it, and what still works.
-    pub fn wrong(&self, look: Look) -> String {
-        let mut out = look.paint(Tone::Strong, "What is wrong") + "\n";
-        let grave = self.report.findings.iter().filter(|finding| is_grave(finding));
-        for finding in grave {
-            let lines = wrap(&format!("  {} ", finding.code), &finding.summary, look.text_width());
-            let evidence = finding.evidence.iter().take(FEW);
-            let evidence = evidence.flat_map(|line| wrap("    - ", line, look.text_width()));
-            for line in lines.into_iter().chain(evidence) {
-                out += &line;
-                out.push('\n');
-            }
+/// What is done about it, by way of `anchor`, and how long it should take with so many workloads restarted at once.
+pub fn way(standing: &Standing, need: &Need, anchor: Option<&Certificate>, at_once: usize, look: Look) -> String {
+    let is_known = |anchor: &Certificate| plan::known_anchors(standing).contains(&anchor);
+    let what = match (need, anchor) {
+        (Need::Nothing(own), Some(anchor)) if own == anchor => format!(
+            "The issuer in its Secret is good under {}, so no key is needed: it is put in force.",
+            named(anchor)
+        ),
+        (_, Some(anchor)) if is_known(anchor) => {
+            format!("A new issuer under {}, by its key: what trusts that anchor need not learn another.", named(anchor))
         }
-        out += "\n";
-        out += &paragraph("What still works", &self.works(), look);
-        out
-    }
+        (Need::Anchor(ended), Some(anchor)) if is_renewed(ended, anchor) => format!(
+            "{} is signed anew with its own key, and a new issuer under it. To a proxy an anchor is a name and a key, so \
+             whoever has loaded the old one accepts what comes from the new one.",
+            named(anchor)
+        ),
+        _ => "A new anchor and an issuer under it. No proxy trusts it yet, so all have to be restarted.".to_owned(),
+    };
+    let text = format!("{what} {}", time(standing, at_once));
+    String::from("\n") + &paragraph("The way back", &text, look) + "\n"
+}
 
-    /// What is done about it by way of `anchor`, and how long it should take with so many restarted at once.
-    pub fn way(&self, anchor: Option<&Certificate>, at_once: usize, look: Look) -> String {
-        let what = match (self.need, anchor) {
-            (Need::Nothing(anchor), _) => format!(
-                "The issuer in its Secret is good under {}, so no key is needed: it is put in force.",
-                named(anchor)
-            ),
-            (_, Some(anchor)) if self.is_known(anchor) => format!(
-                "A new issuer under {}, by its key: what trusts that anchor need not learn another.",
-                named(anchor)
-            ),
-            (Need::Anchor(ended), Some(anchor)) if is_renewed(ended, anchor) => format!(
-                "{} is signed anew with its own key, and a new issuer under it. To a proxy an anchor is a name and a key, \
-                 so whoever has loaded the old one accepts what comes from the new one.",
-                named(anchor)
-            ),
-            _ => "A new anchor and an issuer under it. No proxy trusts it yet, so all have to be restarted.".to_owned(),
-        };
-        String::from("\n") + &paragraph("The way back", &format!("{what} {}", self.time(at_once)), look) + "\n"
+fn works(standing: &Standing) -> String {
+    let (works, of) = plan::working_pairs(standing);
+    let pairs = match works {
+        0 => "no two workloads were seen of which one would accept the other anew".to_owned(),
+        works => format!("new ones come about for {works} of {of} pairs of workloads"),
+    };
+    let open = format!("Connections that are open go on carrying requests; {pairs}.");
+    let at = standing.at;
+    let ends = standing.parties.iter().filter_map(|party| party.until).filter(|until| *until > at);
+    match ends.min() {
+        Some(first) => format!(
+            "{open} The first leaf that is still good ends at {}, in {}: until then nothing more fails by itself, as long \
+             as nothing is restarted.",
+            moment(first),
+            span(first.duration_since(at))
+        ),
+        None => format!("{open} Whatever is restarted or added before identity signs again stays without a leaf."),
     }
+}
 
-    fn works(&self) -> String {
-        let (works, of) = plan::working_pairs(self.standing);
-        let pairs = match works {
-            0 => "no two workloads were seen of which one would accept the other anew".to_owned(),
-            works => format!("new ones come about for {works} of {of} pairs of workloads"),
-        };
-        let open = format!("Connections that are open go on carrying requests; {pairs}.");
-        let at = self.standing.at;
-        let ends = self.standing.parties.iter().filter_map(|party| party.until).filter(|until| *until > at);
-        match ends.min() {
-            Some(first) => format!(
-                "{open} The first leaf that is still good ends at {}, in {}: until then nothing more fails by itself, as \
-                 long as nothing is restarted.",
-                moment(first),
-                span(first.duration_since(at))
-            ),
-            None => format!("{open} Whatever is restarted or added before identity signs again stays without a leaf."),
-        }
-    }
-
-    fn time(&self, at_once: usize) -> String {
-        let workloads = self.standing.parties.iter().filter(|party| !party.is_control_plane()).count();
-        let batches = i32::try_from(workloads.div_ceil(at_once.max(1))).unwrap_or(i32::MAX);
-        let whole = IDENTITY + CONTROL_PLANE + BATCH.checked_mul(batches).unwrap_or(SignedDuration::MAX / 2);
-        format!(
-            "As a rule identity signs again after {}, the control plane is whole after {}, and {workloads} workloads, {at_once} \
-             at once, after {} in all.",
-            span(IDENTITY),
-            span(IDENTITY + CONTROL_PLANE),
-            span(whole)
-        )
-    }
-
-    fn is_known(&self, anchor: &Certificate) -> bool {
-        plan::known_anchors(self.standing).contains(&anchor)
-    }
+fn time(standing: &Standing, at_once: usize) -> String {
+    let workloads = standing.parties.iter().filter(|party| !party.is_control_plane()).count();
+    let batches = i32::try_from(workloads.div_ceil(at_once.max(1))).unwrap_or(i32::MAX);
+    let whole = IDENTITY + CONTROL_PLANE + BATCH.checked_mul(batches).unwrap_or(SignedDuration::MAX / 2);
+    format!(
+        "As a rule identity signs again after {}, the control plane is whole after {}, and {workloads} workloads, {at_once} at \
+         once, after {} in all.",
+        span(IDENTITY),
+        span(IDENTITY + CONTROL_PLANE),
+        span(whole)
+    )
 }
 
 /// Why nothing can be signed, and what helps, in one paragraph for whoever is asked for it next.

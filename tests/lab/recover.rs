@@ -37,7 +37,7 @@ fn assert_recovered(target: &Target, what: &str, ran: &Ran, took: Duration, cour
     assert!(ran.code() == 0 || is_left, "{told}");
     assert!(course.whole.is_some(), "{course:?}\n{told}");
     if is_left || !course.left.is_empty() {
-        for command in ["kubectl rollout resume deployment/paused", "pod/bare", "job/batch"] {
+        for command in ["kubectl rollout resume deployment/paused", "pod/bare", "job-name=batch"] {
             assert!(
                 !is_left || told.contains(command) || told.contains(&command.replace('/', " ")),
                 "{command}: {told}"

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// What nobody can restart, left as it is.
-const LEFT: [&str; 6] =
+pub const LEFT: [&str; 6] =
     ["--leave", "emojivoto/Deployment/paused", "--leave", "emojivoto/Job/batch", "--leave", "emojivoto/Pod/bare"];
 
 /// A place for keys and backups, and the arguments that name it.

@@ -16,7 +16,7 @@ use crate::{
     simulate::{NoLikeness, Remedy, Simulation},
     ui::{
         Ui,
-        recover::{Chart, fits, left},
+        recover::{fits, left, way, wrong},
     },
 };
 
@@ -52,9 +52,8 @@ pub(super) async fn remedy(settings: &Settings, simulation: &Simulation, ui: &Ui
     }
     let need = plan::need(&standing);
     let remedy = simulation.world().remedy(&need, settings.has_keys, (ANCHOR, ISSUER)).map_err(Error::NoRehearsal)?;
-    let chart = Chart { report: &report, standing: &standing, need: &need };
-    ui.data(&chart.wrong(ui.stdout()))?;
-    ui.data(&chart.way(Some(&remedy.anchor), settings.options.at_once, ui.stdout()))?;
+    ui.data(&wrong(&report, &standing, ui.stdout()))?;
+    ui.data(&way(&standing, &need, Some(&remedy.anchor), settings.options.at_once, ui.stdout()))?;
     let broken: Vec<_> = plan::webhooks::broken(&standing).into_iter().collect();
     let servers = simulation.world().make_servers(broken, ISSUER);
     let servers = servers.map_err(|error| Error::NoRehearsal(NoLikeness::NotSigned(error)))?;

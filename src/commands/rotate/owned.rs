@@ -22,6 +22,9 @@ pub(super) fn refused(settings: &Settings, snapshot: &Snapshot, ui: &Ui) -> Opti
         return None;
     }
     let takes_values = plan::takes_values(snapshot);
+    if settings.leaves_to_owner(snapshot) {
+        return None;
+    }
     if takes_values && settings.common.run.emit.is_some() {
         return None;
     }

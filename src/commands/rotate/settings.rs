@@ -13,7 +13,8 @@ use crate::{
     execute::Options,
     mesh::ProbeScope,
     pki::Fingerprint,
-    plan::{Goal, Request, Standing, Trim, webhooks::Renewal},
+    plan::{self, Goal, Request, Standing, Trim, webhooks::Renewal},
+    snapshot::Snapshot,
     ui::Ui,
 };
 
@@ -25,6 +26,7 @@ use super::{
 
 /// What a rotation needs to know.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(in crate::commands) struct Settings {
     /// What is to be new; of `rotate`, once that is decided.
     pub(super) goal: Goal,
@@ -37,6 +39,8 @@ pub(in crate::commands) struct Settings {
     pub(super) needs_key: bool,
     pub(super) lifetimes: Lifetimes,
     trim: Trim,
+    /// Whether trust roots and issuer are left to their owner.
+    pub(super) is_owned: bool,
     /// Whether objects with another owner are written all the same, and what has to be committed there is told.
     pub(super) break_glass: bool,
     /// Which webhook certificates are to be new.
@@ -159,6 +163,7 @@ impl Settings {
             needs_key: true,
             lifetimes,
             trim: Trim::Now,
+            is_owned: false,
             break_glass: false,
             renewal: Renewal::default(),
             connect: connect(&common.cluster),
@@ -180,6 +185,16 @@ impl Settings {
     /// Whether the operator is there and wants to be asked.
     pub(in crate::commands) fn may_ask(&self, ui: &Ui) -> bool {
         !self.common.run.yes && ui.can_ask()
+    }
+
+    /// Whether cert-manager writes the issuer, and is asked for what is new rather than written over.
+    pub(in crate::commands) fn leaves_to_owner(&self, snapshot: &Snapshot) -> bool {
+        self.goal == Goal::Recover && !self.break_glass && !plan::certificates_to_renew(snapshot).is_empty()
+    }
+
+    /// Leaves trust roots and issuer to their owner.
+    pub(in crate::commands) fn leave_to_owner(&mut self) {
+        self.is_owned = true;
     }
 
     /// Asks where a new anchor's key is to go.
@@ -224,6 +239,7 @@ impl Settings {
             selection: self.common.run.selection.selection(),
             answered_for: self.common.run.answer_for.iter().cloned().collect(),
             force: self.common.force,
+            owned: self.is_owned,
             accept_refusals: self.common.run.accept_refusals,
             keep: &self.keep() | gathered.kept(),
             renewal: self.renewal.clone(),

@@ -171,15 +171,8 @@ fn keeper(snapshot: &Snapshot, secret: &Result<Held, String>, hooks: &[Hook]) ->
     }
     let conditions = found.map(|one| one.conditions.as_slice()).unwrap_or_default();
     let issuing = condition(conditions, "Issuing").filter(|issuing| issuing.status == "True");
-    let bad = conditions.iter().filter(|one| one.status == "False" && !one.message.is_empty());
-    let mut trouble: Vec<String> = bad.map(|one| format!("{}: {}", one.reason, one.message)).collect();
-    if let Some(name) = certificate.as_ref().map(|(_, name)| name) {
-        let requests = snapshot.cert_manager.requests.items().iter();
-        let own = requests.filter(|request| request.certificate.as_ref() == Some(name));
-        let failed = own.flat_map(|request| &request.conditions).filter(|one| one.status == "False");
-        trouble.extend(failed.map(|one| format!("CertificateRequest: {}: {}", one.reason, one.message)));
-    }
-    trouble.dedup();
+    let trouble = certificate.as_ref().map(|(namespace, name)| snapshot.cert_manager.trouble(namespace, name));
+    let trouble = trouble.unwrap_or_default();
     let renewed_at = held.and_then(|held| held.chain.first()).map(|first| first.lifetime().not_before);
     Keeper::CertManager { certificate, asked: issuing.is_some(), renewed_at, trouble }
 }

@@ -108,7 +108,11 @@ fn held(holds: &[Hold]) -> &'static str {
 pub(super) fn holds(holds: &[Hold], most: usize) -> Vec<String> {
     let more = holds.len().checked_sub(most).filter(|more| *more > 0);
     let more = more.map(|more| format!("and {more} more, which `status -o wide` lists"));
-    holds.iter().take(most).map(hold).chain(more).collect()
+    let lines = |one: &Hold| {
+        let commands = commands(one).into_iter().map(|command| format!("  {command}"));
+        [hold(one)].into_iter().chain(commands).collect::<Vec<_>>()
+    };
+    holds.iter().take(most).flat_map(lines).chain(more).collect()
 }
 
 /// A hold in one line.

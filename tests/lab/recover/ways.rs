@@ -4,7 +4,7 @@ use super::{BY_HAND, assert_recovered};
 use crate::{
     harness::{Result, Target, mesh},
     instruments::outage::Outage,
-    rotate::{Place, in_state, words},
+    rotate::{LEFT, Place, in_state, words},
 };
 
 /// Which key there is.
@@ -42,7 +42,8 @@ async fn recover(state: &str, key: Key) -> Result {
             file("anchor.crt"),
         ]),
         Key::None => arguments.push("--discard-anchor-key".to_owned()),
-        Key::Needless => {}
+        // Nothing is down yet, so who cannot be restarted would be waited for.
+        Key::Needless => arguments.extend(LEFT.map(ToOwned::to_owned)),
     }
     let outage = Outage::watch(&target);
     let begun = Instant::now();

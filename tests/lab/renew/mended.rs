@@ -19,7 +19,7 @@ async fn webhooks_that_have_expired_are_renewed_and_pods_without_a_proxy_restart
     let ran = target.run(&words(&renew(&place, &[])))?;
     let told = format!("{}\n{}", ran.stdout(), ran.stderr());
     assert!(matches!(ran.code(), 0 | 3), "{told}");
-    assert!(told.contains("emojivoto/web") || told.contains("emojivoto/Deployment/web"), "{told}");
+    assert!(told.contains("deployment/web -n emojivoto"), "{told}");
     let checked = target.check(&[])?;
     assert_eq!(checked.causes(), ["LC-P05"], "{checked}");
     let again = Admissions::begin(&target);

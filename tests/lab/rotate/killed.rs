@@ -14,9 +14,10 @@ use crate::harness::{Ran, Result, Target};
 /// More runs than this nothing that is done to the lab's mesh takes, if each gets one write further.
 const MOST_RUNS: u32 = 90;
 
-/// Runs until the first write to an object that counts has been answered, and kills it then; how it ended where it came
-/// to its end before.
-fn run_to_a_write(target: &Target, arguments: &[&str]) -> Result<Option<Ran>> {
+/// Runs until so many writes to objects that count have been answered, and kills it then; how it ended where it came to
+/// its end before.
+fn run_to_a_write(target: &Target, arguments: &[&str], most: u32) -> Result<Option<Ran>> {
+    let mut written = 0;
     let mut command = target.command(&[arguments, &["-vv"]].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut told = String::new();
@@ -24,8 +25,9 @@ fn run_to_a_write(target: &Target, arguments: &[&str]) -> Result<Option<Ran>> {
     for line in BufReader::new(stderr).lines() {
         let line = line?;
         let changes = ["PATCH", "PUT", "DELETE"].iter().any(|method| line.contains(&format!("http.method={method}")));
-        let writes = changes && !line.contains("/leases/") && !line.contains("dryRun");
-        if writes {
+        let writes = changes && !line.contains("/leases/") && !line.contains("dryRun") && line.ends_with("requesting");
+        written += u32::from(writes);
+        if writes && written == most {
             // Long enough for the API server to have taken it, most of the time.
             std::thread::sleep(Duration::from_millis(120));
             child.kill()?;
@@ -40,12 +42,16 @@ fn run_to_a_write(target: &Target, arguments: &[&str]) -> Result<Option<Ran>> {
     Ok(Some(Ran::of(output)))
 }
 
-/// Runs the same command again and again, killed after its first write each time, until it comes to its end; how often it
-/// was killed. `arguments` are made anew for each run.
-pub fn until_the_end(target: &Target, arguments: impl Fn() -> Vec<String>) -> Result<(Ran, u32)> {
+/// Runs the same command again and again, killed after so many writes each time as `most` makes of the kills before it,
+/// until it comes to its end; how often it was killed. `arguments` are made anew for each run.
+pub fn until_the_end(
+    target: &Target,
+    most: impl Fn(u32) -> u32,
+    arguments: impl Fn() -> Vec<String>,
+) -> Result<(Ran, u32)> {
     let mut kills = 0;
     loop {
-        if let Some(ran) = run_to_a_write(target, &words(&arguments()))? {
+        if let Some(ran) = run_to_a_write(target, &words(&arguments()), most(kills))? {
             return Ok((ran, kills));
         }
         kills += 1;
@@ -59,7 +65,7 @@ async fn killed_after_each_write_the_same_command_comes_to_its_end() -> Result {
     let place = Place::new()?;
     let before = anchors(&target)?;
     let traffic = Traffic::watch(&target);
-    let (ran, kills) = until_the_end(&target, || place.rotate_anchor(&LEFT))?;
+    let (ran, kills) = until_the_end(&target, |_| 1, || place.rotate_anchor(&LEFT))?;
     let counts = traffic.end();
     println!("{kills} kills, requests {counts:?}");
     assert!(kills > 10, "{kills}");
