@@ -9,6 +9,7 @@ use crate::pki::{Bundle, Certificate, verify};
 use super::{
     Done, Hold, Next, Party, Presents, Refusal, Request, Standing, Step, Trusts, Why,
     ailment::{living, signs},
+    gate::LEAF,
     steps::{copies, round},
     webhooks::{self, Act},
 };
@@ -28,7 +29,7 @@ pub(super) fn decide(standing: &Standing, request: &Request) -> Result<Next, Ref
             anchor.name()
         )));
     }
-    if let Some(step) = roots(standing, anchor).filter(|_| !request.owned) {
+    if let Some(step) = roots(standing, request, anchor).filter(|_| !request.owned) {
         return Ok(Next::Do(step));
     }
     if !is_in(standing, request, anchor) {
@@ -65,14 +66,14 @@ pub(super) fn left(standing: &Standing, anchor: &Certificate) -> Vec<Hold> {
 ///    not ended as long as identity signs. One that proves nothing any more goes at once: so nothing is restarted a second
 ///    time to drop it. None is put back beside the anchor: who has to be restarted refuses what comes from the anchor until
 ///    then, whatever new pods trust.
-fn roots(standing: &Standing, anchor: &Certificate) -> Option<Step> {
+fn roots(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<Step> {
     let living = living(standing);
     let accepts = |anchor: &Certificate, chain: &[Certificate]| {
         verify::issuer_as_proxy(chain, std::slice::from_ref(anchor), standing.at).is_ok()
     };
     let proves = |one: &Certificate| living.iter().any(|chain| accepts(one, chain) && !accepts(anchor, chain));
     let may_prove = |one: &Certificate| signs(standing) && !one.lifetime().has_ended(standing.at);
-    let kept = standing.roots.iter().filter(|one| may_prove(one) || proves(one));
+    let kept = standing.roots.iter().filter(|one| may_prove(one) || proves(one) || is_kept(standing, request, one));
     let anchors = Bundle::of(kept.chain([anchor]).cloned()).each_once();
     let same = anchors.len() == standing.roots.len() && anchors.iter().all(|one| standing.roots.contains(one));
     (!(same && standing.roots_load)).then_some(Step::TrustRoots { anchors, why: Why::Extend })
@@ -112,10 +113,8 @@ fn mend(standing: &Standing, anchor: &Certificate, these: impl Fn(&Party) -> boo
 /// 5. Other anchors go, unless somebody outside may need them, and what trusts them is restarted. What could not be
 ///    restarted until here is refused by all others, or refuses them, whether its anchor is trusted or not.
 fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<Next> {
-    let is_answered =
-        standing.outside.iter().all(|name| request.answered_for.contains(name)) && standing.linked.is_empty();
-    let kept = |one: &&Certificate| *one == anchor || request.keep.contains(&one.fingerprint()) || !is_answered;
-    let anchors: Vec<Certificate> = standing.roots.iter().filter(kept).cloned().collect();
+    let kept = standing.roots.iter().filter(|one| *one == anchor || is_kept(standing, request, one));
+    let anchors: Vec<Certificate> = kept.cloned().collect();
     if anchors.len() != standing.roots.len() {
         return Some(Next::Do(Step::TrustRoots { anchors, why: Why::Trim }));
     }
@@ -124,6 +123,15 @@ fn trim(standing: &Standing, request: &Request, anchor: &Certificate) -> Option<
         Trusts::Unseen => false,
     };
     round(standing, Why::Trim, |party| party.obstacle.is_none() && party.trusts.iter().any(is_other))
+}
+
+/// Whether an anchor stays for what nothing in this cluster shows: as it was asked for, or for somebody outside for whom
+/// nobody has answered, unless no leaf of it can be left.
+fn is_kept(standing: &Standing, request: &Request, anchor: &Certificate) -> bool {
+    let is_over = standing.at.duration_since(anchor.lifetime().not_after) > LEAF;
+    let is_answered = standing.outside.iter().all(|name| request.answered_for.contains(name));
+    let is_needed_outside = !is_over && (!is_answered || !standing.linked.is_empty());
+    is_needed_outside || request.keep.contains(&anchor.fingerprint())
 }
 
 /// Whether a workload has no leaf that is good under the anchor, or does not trust it. A leaf of another issuer that is

@@ -1,19 +1,23 @@
 //! Webhooks' servers, the kubelet that brings them their Secrets, and the API server that calls them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod likeness;
+mod port;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    mesh::{self, Admission, IssuerPair, Proof, ServerPair, Write},
-    pki::{Bundle, Certificate, Fingerprint, KeyState, authority::BACKDATED, verify},
-    plan::webhooks::{Caller, Kind, accepts},
-    snapshot::{FailurePolicy, ServerPod, ServiceRef, Snapshot, Source, Webhook, WorkloadRef},
+    mesh::{IssuerPair, ServerPair},
+    pki::{Certificate, KeyState, authority::BACKDATED},
+    plan::webhooks::{Caller, accepts},
+    snapshot::{FailurePolicy, ServiceRef, WorkloadRef},
 };
 
+pub(super) use self::likeness::servers;
 use super::{
     Fault, World,
-    sign::{NotSigned, Server as Wanted, Signer},
+    sign::{NotSigned, Server as Wanted},
     world::Kept,
 };
 
@@ -46,137 +50,6 @@ pub struct Uncalled {
     pub at: Timestamp,
     /// The server.
     pub service: ServiceRef,
-}
-
-/// Likenesses of the webhooks' certificates.
-struct Likenesses<'a> {
-    signer: &'a mut Signer,
-    made: BTreeMap<Fingerprint, IssuerPair>,
-}
-
-impl Likenesses<'_> {
-    fn authority(&mut self, real: &Certificate) -> Result<IssuerPair, NotSigned> {
-        if !self.made.contains_key(&real.fingerprint()) {
-            let made = self.signer.anchor(&super::likeness::like(real))?;
-            self.made.insert(real.fingerprint(), made);
-        }
-        Ok(self.made[&real.fingerprint()].clone())
-    }
-
-    fn server(&mut self, real: &[Certificate], known: &[Certificate]) -> Result<Option<IssuerPair>, NotSigned> {
-        let Some(first) = real.first() else { return Ok(None) };
-        if let Some(made) = self.made.get(&first.fingerprint()) {
-            return Ok(Some(made.clone()));
-        }
-        let lifetime = first.lifetime();
-        let names = first.dns_names();
-        let wanted = Wanted { name: first.name(), names, from: lifetime.not_before, until: lifetime.not_after };
-        let above = if first.is_self_issued() {
-            None
-        } else {
-            let signs = |one: &&Certificate| verify::leads_to(real, one);
-            let authority = known.iter().chain(&real[1..]).find(signs).cloned();
-            // One that nothing here knows is a stranger's.
-            Some(match authority {
-                Some(authority) => self.authority(&authority)?,
-                None => self.signer.anchor(&super::likeness::like(first))?,
-            })
-        };
-        let made = self.signer.server(&wanted, above.as_ref())?;
-        self.made.insert(first.fingerprint(), made.clone());
-        Ok(Some(made))
-    }
-}
-
-/// The servers of a snapshot.
-pub(super) fn servers(snapshot: &Snapshot, signer: &mut Signer) -> Result<Vec<Server>, NotSigned> {
-    let mut likenesses = Likenesses { signer, made: BTreeMap::new() };
-    let webhooks = snapshot.webhooks.items();
-    let known: Vec<Certificate> =
-        webhooks.iter().filter_map(|one| one.ca_bundle.as_ref()).flat_map(Bundle::each_once).collect();
-    let services: BTreeSet<ServiceRef> = webhooks.iter().map(Webhook::of).collect();
-    let mut servers = Vec::new();
-    for service in services {
-        let calling: Vec<&Webhook> = webhooks.iter().filter(|one| one.of() == service).collect();
-        servers.push(server(snapshot, service, &calling, &known, &mut likenesses)?);
-    }
-    Ok(servers)
-}
-
-fn server(
-    snapshot: &Snapshot,
-    service: ServiceRef,
-    calling: &[&Webhook],
-    known: &[Certificate],
-    likenesses: &mut Likenesses<'_>,
-) -> Result<Server, NotSigned> {
-    let now = snapshot.taken_at;
-    let found = calling.iter().find_map(|one| one.secret.found());
-    let chain = found.and_then(|secret| secret.chain.as_ref());
-    let mut secret = None;
-    if let Some((found, chain)) = found.zip(chain)
-        && let Some(mut pair) = likenesses.server(&chain.certificates, known)?
-    {
-        if !chain.first().is_some_and(|first| found.key.fits(first)) {
-            // A key that does not fit is that of another.
-            pair.key = likenesses.signer.anchor(&super::likeness::like(&pair.chain[0]))?.key;
-        }
-        secret = Some(Kept::new(pair, found.changed_at.unwrap_or(now)));
-    }
-    let mut loaded = BTreeMap::new();
-    for pod in calling.iter().flat_map(|one| &one.servers) {
-        if let Ok(chain) = &pod.chain {
-            let pair = likenesses.server(chain, known)?;
-            loaded.extend(pair.map(|pair| (pod.name.clone(), pair.chain)));
-        }
-    }
-    let workload = calling.iter().flat_map(|one| &one.servers).find_map(|pod| pod.workload.clone());
-    let workload = workload.or_else(|| workload_of(snapshot, &service));
-    let served = calling.iter().find_map(|one| one.served.as_ref()?.as_ref().ok());
-    let served = served.map(|chain| likenesses.server(chain, known)).transpose()?.flatten().map(|pair| pair.chain);
-    let served = served.or_else(|| secret.as_ref().map(|secret: &Kept<IssuerPair>| secret.value.chain.clone()));
-    for name in workload.iter().flat_map(|workload| pod_names(snapshot, workload)).chain([service.name.clone()]) {
-        if let Some(chain) = &served {
-            loaded.entry(name).or_insert_with(|| chain.clone());
-        }
-    }
-    let mut callers: Vec<Calling> = Vec::new();
-    for one in calling {
-        let caller = Caller { kind: one.kind.into(), name: one.meta.name.clone(), calls: service.clone() };
-        if callers.iter().any(|(known, ..)| *known == caller) {
-            continue;
-        }
-        let mut bundle = one.ca_bundle.as_ref().map(|_| Vec::new());
-        for real in one.ca_bundle.iter().flat_map(Bundle::each_once) {
-            let own = likenesses.made.get(&real.fingerprint()).cloned();
-            let likeness = if let Some(made) = own { made } else { likenesses.authority(&real)? };
-            bundle.get_or_insert_default().push(likeness.chain[0].clone());
-        }
-        callers.push((caller, Kept::new(bundle, now), one.failure_policy));
-    }
-    Ok(Server { service, secret, callers, workload, loaded, reloads: BTreeMap::new() })
-}
-
-/// The control plane's validators are in the pods of destination.
-fn workload_of(snapshot: &Snapshot, service: &ServiceRef) -> Option<WorkloadRef> {
-    let mesh = snapshot.mesh.found()?;
-    let component = match service.name.as_str() {
-        "linkerd-proxy-injector" => Some("proxy-injector"),
-        "linkerd-sp-validator" | "linkerd-policy-validator" => Some("destination"),
-        _ => None,
-    };
-    let own = |namespace: &str| namespace == service.namespace;
-    let found = match component {
-        Some(component) if own(&snapshot.namespace) => mesh.component(component),
-        _ => mesh.workloads.iter().find(|one| own(&one.namespace) && one.name == service.name),
-    };
-    found.map(crate::snapshot::Workload::key)
-}
-
-fn pod_names(snapshot: &Snapshot, workload: &WorkloadRef) -> Vec<String> {
-    let workloads = snapshot.mesh.found().map(|mesh| mesh.workloads.as_slice()).unwrap_or_default();
-    let own = workloads.iter().filter(|one| one.key() == *workload);
-    own.flat_map(|one| &one.groups).flat_map(|group| group.names.clone()).collect()
 }
 
 impl Server {
@@ -346,158 +219,7 @@ impl World {
             }
         }
     }
-
-    /// What the injector makes of a new pod.
-    pub(super) fn admit(&self) -> Admission {
-        let is_injector = |server: &Server| {
-            server.service.name == "linkerd-proxy-injector" && server.service.namespace == self.base.namespace
-        };
-        let Some(index) = self.servers.iter().position(is_injector).filter(|index| !self.calls(*index)) else {
-            return Admission::Proxy(Bundle::of(self.injected_anchors()));
-        };
-        match self.policy(index) {
-            Some(FailurePolicy::Fail) => Admission::Refused(CALL_FAILED.to_owned()),
-            _ => Admission::Bare,
-        }
-    }
-
-    fn policy(&self, index: usize) -> Option<FailurePolicy> {
-        self.servers[index].callers.iter().find_map(|(.., policy)| *policy)
-    }
-
-    /// What each ready pod of a server serves.
-    pub(super) fn ask_servers(&self, service: &ServiceRef) -> Result<Vec<ServerPod>, mesh::Fault> {
-        let server = self.servers.iter().find(|server| server.service == *service);
-        let Some(server) = server else { return Err(mesh::Fault::Failed(format!("Service {service} does not exist"))) };
-        let pods = self.server_pods(server);
-        if pods.is_empty() {
-            return Err(mesh::Fault::Failed(format!("no pod behind Service {service} is ready")));
-        }
-        Ok(pods)
-    }
-
-    fn server_pods(&self, server: &Server) -> Vec<ServerPod> {
-        let pod = |name: String| {
-            let chain = server.loaded.get(&name).cloned().ok_or_else(|| format!("pod {name}: connection refused"));
-            let workload = server.workload.clone().filter(|key| self.workloads.iter().any(|one| one.key == *key));
-            ServerPod { name, workload, chain }
-        };
-        self.pods_of(server).into_iter().map(pod).collect()
-    }
-
-    /// Whether the API server calls what `caller` names.
-    pub(super) fn try_call(&self, caller: &Caller) -> Proof {
-        let Some(index) = self.servers.iter().position(|server| server.service == caller.calls) else {
-            return Proof::NotCalled(format!("nothing calls Service {}", caller.calls));
-        };
-        let known = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"];
-        if caller.kind != Kind::ApiService && !known.contains(&caller.calls.name.as_str()) {
-            return Proof::Untried;
-        }
-        if !self.calls(index) {
-            return Proof::NotCalled(CALL_FAILED.to_owned());
-        }
-        Proof::Called(match caller.kind {
-            Kind::Mutating => "a new pod would get its proxy".to_owned(),
-            Kind::Validating => "an object that is not valid was refused by it".to_owned(),
-            Kind::ApiService => "its condition Available is True".to_owned(),
-        })
-    }
-
-    /// The version of the object that `write` is about, where it is one of a webhook's.
-    pub(super) fn server_version(&self, write: &Write) -> Option<u64> {
-        match write {
-            Write::CaBundle { of, .. } => {
-                let callers = self.servers.iter().flat_map(|server| &server.callers);
-                callers.filter(|(caller, ..)| caller == of).map(|(_, bundle, _)| bundle.version).next()
-            }
-            Write::Server { pair, .. } => {
-                let server = self.servers.iter().find(|server| server.service == pair.of)?;
-                server.secret.as_ref().map(|secret| secret.version)
-            }
-            _ => None,
-        }
-    }
-
-    /// Writes an object of a webhook.
-    pub(super) fn apply_to_server(&mut self, write: &Write) {
-        let now = self.now;
-        match write {
-            Write::CaBundle { of, anchors, .. } => {
-                let callers = self.servers.iter_mut().flat_map(|server| &mut server.callers);
-                for (_, bundle, _) in callers.filter(|(caller, ..)| caller == of) {
-                    bundle.replace(Some(anchors.clone()), now);
-                }
-            }
-            Write::Server { pair, .. } => {
-                let Some(index) = self.servers.iter().position(|server| server.service == pair.of) else { return };
-                if let Some(secret) = &mut self.servers[index].secret {
-                    secret.replace(pair.pair.clone(), now);
-                }
-                self.server_secret_changed(index);
-            }
-            _ => {}
-        }
-        self.witness_calls();
-    }
-
-    /// Somebody else writes an object of a webhook and leaves its content.
-    pub(super) fn meddle_with_server(&mut self, write: &Write) {
-        let now = self.now;
-        match write {
-            Write::CaBundle { of, .. } => {
-                let callers = self.servers.iter_mut().flat_map(|server| &mut server.callers);
-                callers.filter(|(caller, ..)| caller == of).for_each(|(_, bundle, _)| bundle.touch(now));
-            }
-            Write::Server { pair, .. } => {
-                let servers = self.servers.iter_mut().filter(|server| server.service == pair.of);
-                servers.filter_map(|server| server.secret.as_mut()).for_each(|secret| secret.touch(now));
-            }
-            _ => {}
-        }
-    }
-
-    /// The webhooks as a reading shows them; `asks`: whether their servers are asked.
-    pub(super) fn read_webhooks(&self, webhooks: &mut [Webhook], asks: bool) {
-        for webhook in webhooks {
-            let of = webhook.of();
-            let Some(index) = self.servers.iter().position(|server| server.service == of) else { continue };
-            let server = &self.servers[index];
-            let own = server
-                .callers
-                .iter()
-                .find(|(caller, ..)| caller.name == webhook.meta.name && caller.kind == webhook.kind.into());
-            if let Some((_, bundle, policy)) = own {
-                webhook.ca_bundle = bundle.value.as_ref().map(|anchors| Bundle::of(anchors.iter().cloned()));
-                webhook.meta.resource_version = bundle.version.to_string();
-                webhook.failure_policy = *policy;
-            }
-            if let (Source::Found(found), Some(secret)) = (&mut webhook.secret, &server.secret) {
-                found.chain = Some(Bundle::of(secret.value.chain.iter().cloned()));
-                found.key = KeyState::of_pem(secrecy::ExposeSecret::expose_secret(&secret.value.key).as_bytes());
-                found.key_is_sec1 = false;
-                found.changed_at = Some(secret.changed_at);
-                found.changed_by = secret.is_ours.then(|| mesh::FIELD_MANAGER.to_owned());
-                found.meta.resource_version = secret.version.to_string();
-            }
-            if webhook.available.is_some() {
-                let failed = || format!("FailedDiscoveryCheck: {CALL_FAILED}");
-                webhook.available = Some(if self.calls(index) { Ok(()) } else { Err(failed()) });
-            }
-            (webhook.served, webhook.servers) = (None, Vec::new());
-            if asks {
-                let pods = self.server_pods(server);
-                let held = server.secret.as_ref().and_then(|secret| secret.value.chain.first());
-                let other = pods.iter().find(|pod| pod.chain.as_ref().is_ok_and(|chain| chain.first() != held));
-                let none = || Err(format!("no pod behind Service {of} is ready"));
-                webhook.served = Some(other.or(pods.first()).map_or_else(none, |pod| pod.chain.clone()));
-                webhook.servers = pods;
-            }
-        }
-    }
 }
-
-const CALL_FAILED: &str = "failed calling webhook: tls: failed to verify certificate: x509";
 
 fn fits(pair: &IssuerPair) -> bool {
     let key = KeyState::of_pem(secrecy::ExposeSecret::expose_secret(&pair.key).as_bytes());

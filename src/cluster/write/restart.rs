@@ -45,7 +45,8 @@ impl LiveMesh {
         let place = rolling.place(workload);
         let now = Timestamp::now();
         let before: Value = self.get(place).await?;
-        let by_hand = if mode == Mode::Do && is_under_way(&Seen::of(rolling, &before).rollout, now) {
+        let seen = Seen::of(rolling, &before);
+        let by_hand = if mode == Mode::Do && is_under_way(&seen.rollout, now) && self.goes_on(seen).await? {
             is_by_hand(&before)
         } else {
             is_by_hand(&self.patch(place, Patch::Strategic, &body(now), mode).await?)
@@ -55,6 +56,12 @@ impl LiveMesh {
             self.restarting().insert(workload.clone(), how);
         }
         Ok(())
+    }
+
+    /// Whether the newest pods of a restart that is under way come up. One that crashes is not waited for: its kubelet would
+    /// start it again after minutes, and a new one is started at once.
+    async fn goes_on(&self, seen: Seen) -> Result<bool, Fault> {
+        Ok(self.look(seen).await?.trouble.is_none())
     }
 
     /// The workloads that we restart, and whose pods may have to be deleted for it.

@@ -146,7 +146,7 @@ impl LiveMesh {
     }
 
     /// Looks at the pods of a workload that is not complete, and replaces the next one where that is ours to do.
-    async fn look(&self, seen: Seen) -> Result<Rollout, Fault> {
+    pub(super) async fn look(&self, seen: Seen) -> Result<Rollout, Fault> {
         let workload = seen.rollout.workload.clone();
         let mut revisions = Revisions::new(&seen);
         if let Some(kind) = revisions.kind() {

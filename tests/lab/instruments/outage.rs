@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -21,6 +21,10 @@ const LOOK: Duration = Duration::from_millis(350);
 /// Before the mark: several requests of each pair.
 const BEFORE: Duration = Duration::from_secs(3);
 
+/// After the end, in any case and at most.
+const SETTLED: Duration = Duration::from_secs(2);
+const MOST_SETTLED: Duration = Duration::from_secs(40);
+
 /// A client's workload and its target, as `vote` and `web`.
 pub type Pair = (String, String);
 
@@ -28,10 +32,12 @@ pub type Pair = (String, String);
 pub struct Outage {
     marked: Duration,
     stop: Arc<AtomicBool>,
-    watching: JoinHandle<Vec<Seen>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    watching: JoinHandle<()>,
 }
 
 /// What was seen between two looks.
+#[derive(Clone)]
 struct Seen {
     after: Duration,
     /// Pairs that had a good request.
@@ -57,27 +63,35 @@ impl Outage {
     /// Begins to watch, and looks for a while at what fails.
     pub fn watch(target: &Target) -> Self {
         let (target, stop, begun) = (target.clone(), Arc::new(AtomicBool::new(false)), Instant::now());
-        let stopped = Arc::clone(&stop);
+        let (stopped, seen) = (Arc::clone(&stop), Arc::default());
+        let noted = Arc::clone(&seen);
         let watching = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(watch(&target, begun, &stopped)).unwrap()
+            runtime.block_on(watch(&target, begun, &stopped, &noted)).unwrap();
         });
         std::thread::sleep(BEFORE);
-        Self { marked: begun.elapsed(), stop, watching }
+        Self { marked: begun.elapsed(), stop, seen, watching }
     }
 
-    /// Looks for another two seconds, and reads off how it went. `by_hand` are targets that somebody else has to see to.
+    /// Looks for another while, until nothing fails that can be restarted, and reads off how it went. `by_hand` are targets
+    /// that somebody else has to see to. On a busy machine endpoints and names are known to all only some seconds after a
+    /// pod is ready.
     pub fn end(self, by_hand: &[&str]) -> Course {
-        std::thread::sleep(Duration::from_secs(2));
+        let begun = Instant::now();
+        let read = || course(&self.seen.lock().unwrap(), self.marked, by_hand);
+        std::thread::sleep(SETTLED);
+        while read().whole.is_none() && begun.elapsed() < MOST_SETTLED {
+            std::thread::sleep(LOOK);
+        }
         self.stop.store(true, Ordering::Relaxed);
-        course(&self.watching.join().unwrap(), self.marked, by_hand)
+        self.watching.join().unwrap();
+        course(&self.seen.lock().unwrap(), self.marked, by_hand)
     }
 }
 
-async fn watch(target: &Target, begun: Instant, stop: &AtomicBool) -> Result<Vec<Seen>> {
+async fn watch(target: &Target, begun: Instant, stop: &AtomicBool, all: &Mutex<Vec<Seen>>) -> Result {
     let client = target.client().await?;
     let mut before: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    let mut all = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let mut seen = Seen { after: begun.elapsed(), good: BTreeSet::new(), bad: BTreeSet::new() };
         // The API server may be slow for a moment; the next look sees what this one has missed.
@@ -94,10 +108,10 @@ async fn watch(target: &Target, begun: Instant, stop: &AtomicBool) -> Result<Vec
                 }
             }
         }
-        all.push(seen);
+        all.lock().unwrap().push(seen);
         tokio::time::sleep(LOOK).await;
     }
-    Ok(all)
+    Ok(())
 }
 
 /// The first look only tells where the counters stood.

@@ -178,7 +178,12 @@ fn trouble(pod: Object<'_>) -> Option<String> {
         .into_iter()
         .flat_map(|list| pod.items(list))
         .find_map(|container| {
-            let reason = container.text("/state/waiting/reason")?;
+            let Some(reason) = container.text("/state/waiting/reason") else {
+                let restarts =
+                    container.number("/restartCount").filter(|times| *times > 0 && !container.flag("/ready"))?;
+                let name = container.text("/name").unwrap_or_default();
+                return Some(format!("container {name}: it has ended and was started again, {restarts} times so far"));
+            };
             if matches!(reason, "ContainerCreating" | "PodInitializing") {
                 return None;
             }
@@ -298,6 +303,11 @@ mod tests {
             rollout.trouble.as_deref(),
             Some("pod db-1: container db: ImagePullBackOff (Back-off pulling image)")
         );
+        let mut crashing = pod("db-1", "db-new", false);
+        crashing["status"]["containerStatuses"] =
+            json!([{"name": "db", "ready": false, "restartCount": 2, "state": {"running": {}}}]);
+        let rollout = watched(&seen, &[crashing]).judge(seen.rollout.clone());
+        assert!(rollout.trouble.unwrap().ends_with("container db: it has ended and was started again, 2 times so far"));
         let mut creating = pod("db-1", "db-new", false);
         creating["status"]["containerStatuses"] =
             json!([{"name": "db", "state": {"waiting": {"reason": "ContainerCreating"}}}]);
