@@ -106,3 +106,36 @@ fn webhook_certificates_are_renewed_without_a_call_that_fails() {
     assert!(killed.status.success(), "{}", String::from_utf8_lossy(&killed.stderr));
     insta::assert_snapshot!("renew-webhooks_killed", stdout(&killed));
 }
+
+#[test]
+fn a_mesh_whose_anchor_ran_out_is_brought_back_at_80_and_120_columns() {
+    for columns in ["80", "120"] {
+        let output = rehearse(columns, &["recover-expired", "--state", "anchor-expired"]);
+        assert!(output.status.success());
+        let text = stdout(&output);
+        // The verdict at the end is one line, however long.
+        assert!(text.lines().rev().skip(1).all(|line| line.chars().count() <= columns.parse().unwrap()), "{text}");
+        insta::assert_snapshot!(format!("recover-anchor-expired_{columns}"), text);
+    }
+}
+
+#[test]
+fn every_state_is_brought_back_with_the_anchors_key_and_without() {
+    let states =
+        ["issuer-expired", "anchor-expired", "both-expired", "identity-down", "trimmed-too-early", "premature-issuer"];
+    for state in states {
+        for more in [&[][..], &["--without-anchor-key"]] {
+            let output = rehearse("80", &[&["recover-expired", "--state", state], more].concat());
+            let text = stdout(&output);
+            assert!(output.status.success(), "{state} {more:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+            assert!(text.contains("100 pairs of workloads") && text.contains("and 100 do now"), "{state}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_healthy_mesh_needs_no_recovery_and_is_told_what_fits() {
+    let output = rehearse("80", &["recover-expired", "--snapshot", "tests/states/healthy.json"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!("recover-nothing", stdout(&output));
+}
