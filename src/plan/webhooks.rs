@@ -1,7 +1,7 @@
 //! Webhook certificates: what to do next to each server that the API server calls, without a moment in which a call
 //! fails that worked before.
 //!
-//! Nothing is remembered. Each server has a certificate that it shall serve in the end ([`target`]): the one in its Secret
+//! Nothing is remembered. Each server has a certificate that it shall serve in the end (`target`): the one in its Secret
 //! where that is good, else the one at hand. What is not yet as it should be gives the next step, and each kind of step
 //! is taken for all servers before the next kind: the kubelet then brings all changed Secrets in one go.
 //!
