@@ -27,7 +27,7 @@ pub(super) fn reference(certificate: &CertManagerCertificate) -> String {
 
 /// The Certificate that fills this Secret.
 pub(super) fn that_fills<'a>(view: &View<'a>, namespace: &str, secret: &str) -> Option<&'a CertManagerCertificate> {
-    certificates(view).iter().find(|one| one.secret_name == secret && one.meta.namespace == namespace)
+    view.snapshot.cert_manager.that_fills(namespace, secret)
 }
 
 /// When `certificate` is renewed, where that is after the reading and no later than the moment asked about: then what

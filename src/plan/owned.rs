@@ -1,4 +1,4 @@
-use crate::snapshot::{Meta, Owner, Snapshot};
+use crate::snapshot::{CertManagerCertificate, Meta, Owner, Snapshot};
 
 /// The objects that something else would write back, each with who does. Linkerd's own CLI is no such thing: what it
 /// starts from is written as well.
@@ -26,29 +26,21 @@ pub fn takes_values(snapshot: &Snapshot) -> bool {
 /// ended, from the top, and its own at the end. None where cert-manager does not write it.
 pub fn certificates_to_renew(snapshot: &Snapshot) -> Vec<(String, String)> {
     let cert_manager = &snapshot.cert_manager;
+    let above = |certificate: &CertManagerCertificate| {
+        let signer = cert_manager.issuers.items().iter().find(|issuer| issuer.signs(certificate))?;
+        let secret = signer.ca_secret.as_ref()?;
+        cert_manager.certificates.items().iter().find(|one| one.secret_name == *secret && one.is_ca)
+    };
+    // Each is climbed once: one may sign itself, directly or not.
+    let mut chain: Vec<&CertManagerCertificate> = Vec::new();
     let mut next = cert_manager.that_fills(&snapshot.namespace, "linkerd-identity-issuer");
-    let mut certificates = Vec::new();
-    while let Some(certificate) = next {
-        let place = (certificate.meta.namespace.clone(), certificate.meta.name.clone());
-        let has_ended = certificate.not_after.is_some_and(|end| end < snapshot.taken_at);
-        let is_own = certificates.is_empty();
-        // One that signs itself, directly or not, ends the way.
-        if certificates.contains(&place) {
-            break;
-        }
-        if is_own || has_ended {
-            certificates.push(place);
-        }
-        let signer = cert_manager.issuers.items().iter().find(|issuer| issuer.signs(certificate));
-        let above = signer.and_then(|signer| signer.ca_secret.as_ref());
-        let all = cert_manager.certificates.items().iter();
-        next = above.and_then(|secret| all.clone().find(|one| one.secret_name == *secret && one.is_ca));
-        if next.is_some_and(|next| next.meta == certificate.meta) {
-            break;
-        }
+    while let Some(certificate) = next.filter(|one| !chain.contains(one)) {
+        chain.push(certificate);
+        next = above(certificate);
     }
-    certificates.reverse();
-    certificates
+    let has_ended = |one: &CertManagerCertificate| one.not_after.is_some_and(|end| end < snapshot.taken_at);
+    let to_renew = chain.into_iter().enumerate().filter(|(height, one)| *height == 0 || has_ended(one));
+    to_renew.map(|(_, one)| (one.meta.namespace.clone(), one.meta.name.clone())).rev().collect()
 }
 
 fn name(owner: &Owner) -> String {

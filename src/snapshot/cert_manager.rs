@@ -160,22 +160,25 @@ impl CertManager {
         self.certificates.items().iter().find(fills)
     }
 
+    /// The Certificate of this name.
+    pub fn certificate(&self, namespace: &str, name: &str) -> Option<&CertManagerCertificate> {
+        let is_it = |one: &&CertManagerCertificate| one.meta.name == name && one.meta.namespace == namespace;
+        self.certificates.items().iter().find(is_it)
+    }
+
     /// Whether a Certificate is being renewed.
     pub fn is_issuing(&self, namespace: &str, name: &str) -> bool {
-        let is_it = |one: &&CertManagerCertificate| one.meta.name == name && one.meta.namespace == namespace;
-        let certificate = self.certificates.items().iter().find(is_it);
-        let issuing = certificate.and_then(|one| condition(&one.conditions, "Issuing"));
+        let issuing = self.certificate(namespace, name).and_then(|one| condition(&one.conditions, "Issuing"));
         issuing.is_some_and(|issuing| issuing.status == "True")
     }
 
     /// What stands in the way of a Certificate's renewal, as it and its requests say; a line each.
     pub fn trouble(&self, namespace: &str, name: &str) -> Vec<String> {
-        let is_it = |one: &&CertManagerCertificate| one.meta.name == name && one.meta.namespace == namespace;
         let bad = |conditions: &[Condition]| -> Vec<String> {
             let bad = conditions.iter().filter(|one| one.status == "False" && !one.message.is_empty());
             bad.map(|one| format!("{}: {}", one.reason, one.message)).collect()
         };
-        let Some(certificate) = self.certificates.items().iter().find(is_it) else { return Vec::new() };
+        let Some(certificate) = self.certificate(namespace, name) else { return Vec::new() };
         let mut trouble = bad(&certificate.conditions);
         let requests = self.requests.items().iter().filter(|request| request.is_of(certificate));
         trouble.extend(requests.flat_map(|one| bad(&one.conditions)).map(|why| format!("CertificateRequest: {why}")));

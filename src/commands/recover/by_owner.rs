@@ -64,9 +64,7 @@ async fn renewed(
     (namespace, name): &(String, String),
 ) -> Result<Result<(), Stop>, Error> {
     let end = |snapshot: &Snapshot| {
-        let all = snapshot.cert_manager.certificates.items().iter();
-        let mut own = all.filter(|one| one.meta.name == *name && one.meta.namespace == *namespace);
-        own.next().and_then(|one| Some((one.not_after?, one.revision)))
+        snapshot.cert_manager.certificate(namespace, name).and_then(|one| Some((one.not_after?, one.revision)))
     };
     let begun = mesh.now();
     loop {

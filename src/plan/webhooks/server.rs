@@ -6,8 +6,7 @@ use crate::{
     mesh::FIELD_MANAGER,
     pki::{Bundle, Certificate, verify},
     snapshot::{
-        CertManagerCertificate, FailurePolicy, Meta, Owner, ServiceRef, Snapshot, Source, Webhook, WebhookKind,
-        WorkloadRef, condition,
+        FailurePolicy, Meta, Owner, ServiceRef, Snapshot, Source, Webhook, WebhookKind, WorkloadRef, condition,
     },
 };
 
@@ -154,10 +153,7 @@ fn held(webhook: &Webhook) -> Result<Held, String> {
 
 fn keeper(snapshot: &Snapshot, secret: &Result<Held, String>, hooks: &[Hook]) -> Keeper {
     let held = secret.as_ref().ok();
-    let fills = |one: &&CertManagerCertificate| {
-        held.is_some_and(|held| one.secret_name == held.meta.name && one.meta.namespace == held.meta.namespace)
-    };
-    let found = snapshot.cert_manager.certificates.items().iter().find(fills);
+    let found = held.and_then(|held| snapshot.cert_manager.that_fills(&held.meta.namespace, &held.meta.name));
     let by_annotation = held.and_then(|held| {
         let named = held.meta.owners.iter().find_map(|owner| match owner {
             Owner::CertManager { certificate } => Some(certificate.clone()),
