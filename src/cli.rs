@@ -25,7 +25,7 @@ pub use cluster::{ClusterArgs, NamespaceArgs, WholeMesh};
 pub use generate::{Algorithm, AnchorArgs, GenerateArgs, GenerateFormat, NewAnchorArgs};
 pub use recover::RecoverArgs;
 pub use rehearse::{
-    Rehearsal, RehearseArgs, RehearseRecovery, RehearseRenewal, RehearseRotation, RehearseRun, TrimArg,
+    Rehearsal, RehearseArgs, RehearseRecovery, RehearseRenewal, RehearseRotation, RehearseRun, RehearsedOn, TrimArg,
 };
 pub use renew_webhooks::{RenewRunArgs, RenewWebhooksArgs, ServerSourceArgs};
 pub use restore::RestoreArgs;

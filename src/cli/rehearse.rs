@@ -69,15 +69,9 @@ pub struct RehearseRenewal {
     /// Renew all that there are, and not only what is due
     #[arg(long)]
     pub all: bool,
-    /// A mesh like the live one, which is only read, instead of the built-in one; so does any flag that names a cluster
-    #[arg(long)]
-    pub live: bool,
-    /// A mesh like the one in this snapshot; - reads stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE_ONLY, conflicts_with = "live")]
-    pub snapshot: Option<PathBuf>,
-    /// Explain each step and ask before it
-    #[arg(long)]
-    pub interactive: bool,
+    /// On what, and whether it asks.
+    #[command(flatten)]
+    pub on: RehearsedOn,
     /// What goes wrong: kill:N (after write N), conflict:N, missed-reload:SERVICE or never-ready:NAME; may be given more
     /// than once
     #[arg(long = "fault", value_name = "FAULT", value_parser = value::fault)]
@@ -102,9 +96,9 @@ pub struct RehearseRotation {
     pub run: RehearseRun,
 }
 
-/// How any rehearsal goes about it.
+/// What a rehearsal is on, and whether it asks.
 #[derive(Clone, Debug, Args)]
-pub struct RehearseRun {
+pub struct RehearsedOn {
     /// A mesh like the live one, which is only read, instead of the built-in one; so does any flag that names a cluster
     #[arg(long)]
     pub live: bool,
@@ -114,6 +108,14 @@ pub struct RehearseRun {
     /// Explain each step and ask before it
     #[arg(long)]
     pub interactive: bool,
+}
+
+/// How a rehearsal goes about it that restarts workloads.
+#[derive(Clone, Debug, Args)]
+pub struct RehearseRun {
+    /// On what, and whether it asks.
+    #[command(flatten)]
+    pub on: RehearsedOn,
     /// What goes wrong: kill:N (after write N), conflict:N, missed-update, never-ready:NAME, unseen:NAME or
     /// clock-ahead:TIME; may be given more than once
     #[arg(long = "fault", value_name = "FAULT", value_parser = value::fault)]

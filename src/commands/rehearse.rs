@@ -8,14 +8,14 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::{ClusterArgs, ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, RehearseRun, TrimArg},
+    cli::{ClusterArgs, ProbeArg, Rehearsal, RehearseArgs, RehearseRotation, RehearseRun, RehearsedOn, TrimArg},
     cluster::{Cluster, Connect, LiveMesh},
     error::Error,
     event::{Answer, Event, Watch},
     execute::{self, Keys, Options, Stop, Stopper},
     exit::ExitStatus,
     mesh::{Mesh as _, Mode, ProbeScope, Rollout},
-    plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim},
+    plan::{Done, Goal, Materials, Request, Selection, Standing, Step, Trim, webhooks::Renewal},
     simulate::{Broken, Fault, Remedy, Simulation, World, example},
     snapshot::{Snapshot, WorkloadRef},
     ui::{
@@ -89,11 +89,12 @@ impl Settings {
     }
 
     fn of(goal: Goal, run: RehearseRun, looks_at_all: bool) -> Self {
+        let interactive = run.on.interactive;
         let all = run.probe == ProbeArg::All || looks_at_all;
         let probe = if all { ProbeScope::All } else { ProbeScope::Sample };
         Self {
             goal,
-            model: Model::of(run.snapshot, run.live, run.cluster),
+            model: Model::of(run.on, run.cluster),
             state: None,
             has_keys: false,
             faults: run.faults,
@@ -101,7 +102,7 @@ impl Settings {
             patient: false,
             selection: run.selection.selection(),
             leave: run.leave.into_iter().collect(),
-            interactive: run.interactive,
+            interactive,
             all: false,
             options: Options { probe, at_once: run.max_parallel.max(1), ..Options::default() },
         }
@@ -120,10 +121,10 @@ impl Settings {
 }
 
 impl Model {
-    fn of(saved: Option<PathBuf>, live: bool, cluster: ClusterArgs) -> Self {
-        match saved {
+    fn of(on: RehearsedOn, cluster: ClusterArgs) -> Self {
+        match on.snapshot {
             Some(file) => Self::Saved(file),
-            None if live || cluster.names_one() => Self::Live(observe::connect(&cluster), cluster.linkerd_namespace),
+            None if on.live || cluster.names_one() => Self::Live(observe::connect(&cluster), cluster.linkerd_namespace),
             None => Self::Example,
         }
     }
@@ -176,7 +177,7 @@ pub(super) async fn rehearse(settings: Settings, ui: &Ui) -> Result<ExitStatus, 
     let issuer = brought.remedy.issuer.as_ref();
     let materials =
         Materials { anchor: Some(brought.remedy.anchor.clone()), issuer: issuer.map(|pair| pair.chain.clone()) };
-    let request = Request { renewal: brought.renewal(), ..settings.request(materials) };
+    let request = Request { renewal: Renewal::with(&brought.servers, false), ..settings.request(materials) };
     let keys = Keys { issuer, servers: &brought.servers };
     let before = simulation.world().working().len();
     simulation.world().set_faults(settings.faults.clone());

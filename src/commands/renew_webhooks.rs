@@ -15,7 +15,7 @@ use crate::{
     pki::Thresholds,
     plan::{
         self, Next, Refusal,
-        webhooks::{Certified, Renewal, Server},
+        webhooks::{Renewal, Server},
     },
     ui::{Ui, webhooks as show},
 };
@@ -107,9 +107,7 @@ async fn after(settings: &Settings, look: Look, ui: &Ui) -> Result<ExitStatus, E
 pub(super) fn renewal(servers: &[&Server], pairs: &[ServerPair], anyway: bool) -> Renewal {
     let certified = |server: &&Server| {
         let pair = pairs.iter().find(|pair| pair.of == server.service);
-        let certified =
-            pair.map(|pair| Certified { chain: pair.pair.chain.clone(), authority: pair.authority.clone() });
-        (server.service.clone(), certified)
+        (server.service.clone(), pair.map(Into::into))
     };
     Renewal { servers: servers.iter().map(certified).collect(), anyway }
 }

@@ -20,6 +20,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    mesh::ServerPair,
     pki::Certificate,
     snapshot::{ServiceRef, WebhookKind},
 };
@@ -47,6 +48,21 @@ pub struct Certified {
     pub chain: Vec<Certificate>,
     /// The authority; where it is signed by itself, the certificate.
     pub authority: Certificate,
+}
+
+impl From<&ServerPair> for Certified {
+    /// The pair without its key.
+    fn from(pair: &ServerPair) -> Self {
+        Self { chain: pair.pair.chain.clone(), authority: pair.authority.clone() }
+    }
+}
+
+impl Renewal {
+    /// A renewal with these.
+    pub fn with(pairs: &[ServerPair], anyway: bool) -> Self {
+        let servers = pairs.iter().map(|pair| (pair.of.clone(), Some(pair.into())));
+        Self { servers: servers.collect(), anyway }
+    }
 }
 
 /// One webhook configuration or `APIService`, as far as it calls one server.

@@ -1,7 +1,3 @@
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-
 use crate::{
     cluster::objects::{CONFIG_MAPS, SECRETS},
     mesh::{Copy, Fault, Mode},
@@ -12,22 +8,10 @@ use crate::{
 use super::{
     LiveMesh, Place,
     request::Patch,
-    secret::{Hidden, Keyed},
+    secret::{Changed, Hidden, Keyed},
     trust_roots::text,
     values::{self, Change},
 };
-
-#[derive(Serialize)]
-struct Body<'a> {
-    metadata: Metadata<'a>,
-    data: BTreeMap<&'static str, Hidden>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
-    resource_version: &'a str,
-}
 
 impl LiveMesh {
     /// Changes anchors and issuer within Linkerd's values, wherever they name them. The issuer is taken from its Secret.
@@ -57,7 +41,7 @@ impl LiveMesh {
             Copy::Config => changed,
             Copy::Overrides => Hidden::encoded(changed.text().as_bytes()),
         };
-        let body = Body { metadata: Metadata { resource_version: against }, data: BTreeMap::from([(key, changed)]) };
+        let body = Changed::new([(key, changed)], against);
         self.patch(place, Patch::Merge, &body, mode).await?;
         Ok(())
     }

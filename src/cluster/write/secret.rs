@@ -15,6 +15,26 @@ use super::Place;
 #[serde(from = "String")]
 pub(super) struct Hidden(Zeroizing<String>);
 
+/// A change of some keys of a ConfigMap or a Secret, against a version of it.
+#[derive(Serialize)]
+pub(super) struct Changed<'a> {
+    metadata: Against<'a>,
+    data: BTreeMap<&'static str, Hidden>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Against<'a> {
+    resource_version: &'a str,
+}
+
+impl<'a> Changed<'a> {
+    /// These keys, where the object is still of this version.
+    pub(super) fn new(data: impl IntoIterator<Item = (&'static str, Hidden)>, against: &'a str) -> Self {
+        Self { metadata: Against { resource_version: against }, data: data.into_iter().collect() }
+    }
+}
+
 /// A ConfigMap or a Secret.
 #[derive(Deserialize)]
 pub(super) struct Keyed {

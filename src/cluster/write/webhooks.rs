@@ -1,13 +1,10 @@
 //! What the certificates of webhooks' servers take: caBundles and Secrets written, cert-manager asked, and the API server
 //! made to call what serves them.
 
-use std::collections::BTreeMap;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::Request;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -25,7 +22,7 @@ use crate::{
 use super::{
     LiveMesh, Place,
     request::Patch,
-    secret::{Hidden, Keyed, planned},
+    secret::{Changed, Hidden, Keyed, planned},
     trust_roots::text,
 };
 
@@ -36,18 +33,6 @@ const SERVERS: [Kind; 3] = [servers("v1beta3"), servers("v1beta2"), servers("v1b
 
 const fn servers(version: &'static str) -> Kind {
     Kind { group: "policy.linkerd.io", version, plural: "servers" }
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    metadata: Metadata<'a>,
-    data: BTreeMap<&'static str, Hidden>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
-    resource_version: &'a str,
 }
 
 impl LiveMesh {
@@ -92,12 +77,11 @@ impl LiveMesh {
         }
         // As the charts have them, without a line feed at the end (charts/linkerd-control-plane/templates,
         // `b64enc (trim ...)`).
-        let data = BTreeMap::from([
+        let data = [
             ("tls.crt", Hidden::encoded(text(&server.pair.chain).as_bytes())),
             ("tls.key", Hidden::encoded(key.trim_end().as_bytes())),
-        ]);
-        let body = Body { metadata: Metadata { resource_version: against }, data };
-        self.patch(place, Patch::Merge, &body, mode).await?;
+        ];
+        self.patch(place, Patch::Merge, &Changed::new(data, against), mode).await?;
         Ok(())
     }
 

@@ -9,10 +9,7 @@ use crate::{
     findings,
     mesh::{Mesh as _, ServerPair},
     pki::Thresholds,
-    plan::{
-        self, Done, Standing,
-        webhooks::{Certified, Renewal},
-    },
+    plan::{self, Done, Standing},
     simulate::{NoLikeness, Remedy, Simulation},
     ui::{
         Ui,
@@ -26,17 +23,6 @@ use super::{ANCHOR, ISSUER, Settings, stopped};
 pub(super) struct Brought {
     pub(super) remedy: Remedy,
     pub(super) servers: Vec<ServerPair>,
-}
-
-impl Brought {
-    /// What is asked of the planner for the webhooks.
-    pub(super) fn renewal(&self) -> Renewal {
-        let certified = |pair: &ServerPair| {
-            let certified = Certified { chain: pair.pair.chain.clone(), authority: pair.authority.clone() };
-            (pair.of.clone(), Some(certified))
-        };
-        Renewal { servers: self.servers.iter().map(certified).collect(), anyway: false }
-    }
 }
 
 /// What brings the mesh back, after it was said what is wrong with it; `None` where nothing is.

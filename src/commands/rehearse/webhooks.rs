@@ -10,10 +10,7 @@ use crate::{
     exit::ExitStatus,
     mesh::{Mesh as _, ProbeScope, Rollout},
     pki::Thresholds,
-    plan::{
-        Goal, Materials, Request, Selection, Standing, Trim,
-        webhooks::{Certified, Renewal},
-    },
+    plan::{Goal, Materials, Request, Selection, Standing, Trim, webhooks::Renewal},
     simulate::{NoLikeness, Simulation, World},
     snapshot::Snapshot,
     ui::{
@@ -33,10 +30,11 @@ const LEFT: SignedDuration = SignedDuration::from_hours(12 * 24);
 impl Settings {
     /// The settings of a rehearsed renewal.
     pub(super) fn of_renewal(arguments: RehearseRenewal) -> Self {
-        let RehearseRenewal { all, live, snapshot, interactive, faults, cluster } = arguments;
+        let RehearseRenewal { all, on, faults, cluster } = arguments;
+        let interactive = on.interactive;
         Self {
             goal: Goal::Webhooks,
-            model: Model::of(snapshot, live, cluster),
+            model: Model::of(on, cluster),
             state: None,
             has_keys: false,
             faults,
@@ -81,11 +79,7 @@ pub(super) async fn rehearse(
     let mut interrupts = settings.interactive.then(Interrupts::new).transpose()?;
     let ended = loop {
         let made = simulation.world().make_servers(services.clone(), LIFETIME).map_err(not_signed)?;
-        let certified = made.iter().map(|pair| {
-            let certified = Certified { chain: pair.pair.chain.clone(), authority: pair.authority.clone() };
-            (pair.of.clone(), Some(certified))
-        });
-        let renewal = Renewal { servers: certified.collect(), anyway: settings.all };
+        let renewal = Renewal::with(&made, settings.all);
         let request = Request { renewal, ..Request::new(Goal::Webhooks, Materials::default()) };
         let running = execute::run(&simulation, &request, made.as_slice(), &settings.options, &stopper, &mut told);
         let ended = match &mut interrupts {
